@@ -1,0 +1,159 @@
+//! How long a call may run: one attempt, and all of them.
+
+use std::time::Duration;
+
+use super::{Context, resilience};
+use crate::config::decode::{Given, Problems};
+use crate::config::document::{TimeoutChoice, TimeoutClass, Tool};
+use crate::config::quantity::Time;
+use crate::config::schema::Wire;
+use crate::config::unknown;
+use crate::diagnostic::{Diagnostic, Span};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a call may run.
+pub(super) struct Times<'a> {
+    /// One attempt.
+    pub(super) attempt: Duration,
+    /// The key that says so.
+    pub(super) attempt_set: Option<Span>,
+    /// All attempts and the waits between them.
+    pub(super) total: Option<&'a Given<Time>>,
+}
+
+/// How long a call may run, as its action says, its tool, the class `default`, or 30 seconds.
+pub(super) fn effective<'a>(
+    context: &Context<'a>,
+    tool: &Tool,
+    problems: &mut Problems,
+) -> Times<'a> {
+    let of_script = tool
+        .script
+        .as_ref()
+        .and_then(|script| script.timeout.as_ref());
+    let of_http = tool.http.as_ref().and_then(|http| http.timeout.as_ref());
+    for given in [tool.timeout.as_ref(), of_http, of_script]
+        .into_iter()
+        .flatten()
+    {
+        check_timeout(context, given, problems);
+    }
+    let chosen = of_script.or(of_http).or(tool.timeout.as_ref());
+    let class = match chosen.map(|given| &given.value) {
+        Some(TimeoutChoice::Time(time)) => {
+            return Times {
+                attempt: time.0,
+                attempt_set: chosen.map(|given| given.key),
+                total: None,
+            };
+        }
+        Some(TimeoutChoice::Class(name)) => class(context, &name.text),
+        None => class(context, "default"),
+    };
+    let is_retried = resilience::is_retried(context, tool);
+    let attempt = class.and_then(|class| attempt(class, is_retried));
+    let key = chosen.map(|given| given.key);
+    Times {
+        attempt: attempt.map_or(DEFAULT_TIMEOUT, |given| given.0),
+        attempt_set: key.or(attempt.map(|given| given.key)),
+        total: class.and_then(|class| class.total.as_ref()),
+    }
+}
+
+/// What the model may ask for cannot be less than what it gets anyway.
+pub(super) fn check_longest(tool: &Tool, timeout: Duration, problems: &mut Problems) {
+    if let Some(longest) = &tool.max_timeout
+        && longest.0 < timeout
+    {
+        problems.push(
+            Diagnostic::error(
+                longest.span,
+                format!("`max_timeout` is shorter than the timeout of {timeout:?}"),
+            )
+            .hint("raise it, or lower `timeout`"),
+        );
+    }
+}
+
+/// How long an attempt may run in all where progress puts its timeout off.
+pub(super) fn extension<'a>(
+    tool: &'a Tool,
+    timeout: Duration,
+    problems: &mut Problems,
+) -> Option<&'a Given<Time>> {
+    let rule = tool.progress_extends_timeout.as_ref()?;
+    let Some(longest) = &rule.max else {
+        if rule.lacks("max") {
+            problems.push(
+                Diagnostic::error(rule.key, "`progress_extends_timeout` needs a `max`")
+                    .hint("for example `progress_extends_timeout: { max: 30m }`"),
+            );
+        }
+        return None;
+    };
+    if longest.0 < timeout {
+        problems.push(
+            Diagnostic::error(
+                longest.span,
+                format!("`max` is shorter than the timeout of {timeout:?}"),
+            )
+            .hint("it is how long a run may take in all: raise it, or lower `timeout`"),
+        );
+    }
+    Some(longest)
+}
+
+/// The time a class gives one attempt: its `read` where there may be several, else all of its `total`.
+fn attempt(class: &TimeoutClass, is_retried: bool) -> Option<&Given<Time>> {
+    let (read, total) = (class.read.as_ref(), class.total.as_ref());
+    if is_retried {
+        read.or(total)
+    } else {
+        total.or(read)
+    }
+}
+
+fn class<'a>(context: &Context<'a>, name: &str) -> Option<&'a TimeoutClass> {
+    let classes = context.document.timeouts.as_ref()?;
+    classes.0.get(name).map(|given| &given.value)
+}
+
+fn check_timeout(context: &Context<'_>, given: &Given<TimeoutChoice>, problems: &mut Problems) {
+    match &given.value {
+        TimeoutChoice::Time(time) if time.0.is_zero() => problems.push(
+            Diagnostic::error(given.span, "a timeout must be above zero")
+                .hint("for example `timeout: 30s`"),
+        ),
+        TimeoutChoice::Class(name) if class(context, &name.text).is_none() => {
+            let classes = context.document.timeouts.as_ref();
+            let known: Vec<&str> = classes.iter().flat_map(|classes| classes.names()).collect();
+            let mut problem = unknown::reference(
+                given.span,
+                "timeout class",
+                &name.text,
+                known.iter().copied(),
+                "timeouts",
+            );
+            if known.is_empty() {
+                problem = problem
+                    .hint("write a duration such as `30s`, or declare the class under `timeouts`");
+            }
+            problems.push(problem);
+        }
+        TimeoutChoice::Class(name)
+            if class(context, &name.text)
+                .and_then(|class| attempt(class, false))
+                .is_none() =>
+        {
+            problems.push(
+                Diagnostic::error(
+                    given.span,
+                    format!("the timeout class `{}` sets no time for a run", name.text),
+                )
+                .hint("give it a `total`"),
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,58 @@
+//! Hands each call to what carries out its kind.
+
+use std::time::Duration;
+
+use super::{Execution, HttpExecutor, Running, ScriptExecutor};
+use crate::store::Store;
+use crate::tool::{Action, Call};
+
+/// Carries out calls of every kind. Clones share everything.
+#[derive(Clone, Debug, Default)]
+pub struct Executor {
+    scripts: ScriptExecutor,
+    requests: HttpExecutor,
+}
+
+impl Executor {
+    /// An executor that runs nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One that keeps in `store` what answers cannot hold.
+    pub fn storing(store: Store) -> Self {
+        Self {
+            scripts: ScriptExecutor::storing(store.clone()),
+            requests: HttpExecutor::storing(store),
+        }
+    }
+
+    /// Carries a call out. `place` is dropped exactly once, when nothing of the call runs any more. Dropping the
+    /// future ends the call.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn run(&self, call: &Call, place: impl Send + 'static) -> Execution {
+        match &call.tool.action {
+            Action::Script(_) => self.scripts.run(call, place).await,
+            Action::Http(http) => self.requests.run(call, http, place).await,
+        }
+    }
+
+    /// Every call whose processes run, those that cannot be killed included.
+    pub fn running(&self) -> Vec<Running> {
+        self.scripts.running()
+    }
+
+    /// The calls whose processes were killed and live on.
+    pub fn stuck(&self) -> Vec<Running> {
+        self.scripts.stuck()
+    }
+
+    /// Takes no new calls and ends the running ones, with their tools' `kill_grace` but at most `grace`. Returns
+    /// the processes that could not be ended.
+    pub async fn drain(&self, grace: Option<Duration>) -> Vec<Running> {
+        let (stragglers, ()) = tokio::join!(self.scripts.drain(grace), self.requests.drain(grace));
+        stragglers
+    }
+}

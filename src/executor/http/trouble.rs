@@ -1,0 +1,133 @@
+//! From a broken connection to a failure. No message holds a URL or a header.
+
+use std::error::Error;
+use std::time::Duration;
+
+use super::GivenUp;
+use super::exchange::{Received, Trouble};
+use crate::executor::output::{Captured, excerpt};
+use crate::executor::script::Time;
+use crate::executor::verdict::{millis, seconds};
+use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName};
+
+/// Why there is no answer.
+pub(super) fn failure(tool: &ToolName, http: &Http, trouble: &Trouble) -> Failure {
+    let error = match trouble {
+        Trouble::Connection(error) => error,
+        Trouble::Circles => {
+            return Failure::new(
+                FailureCode::HttpError,
+                format!("`{tool}` was redirected more than 10 times"),
+            )
+            .remediation("the service sends requests in circles: look at its URL in the file");
+        }
+    };
+    let reason = http.secrets.hide(&reason(error));
+    let (what, remediation) = if error.is_builder() {
+        ("could not make its request", "look at `http` in the file")
+    } else if reason.contains("certificate") {
+        (
+            "could not trust its service",
+            "a private authority's certificate can be named by `SSL_CERT_FILE` where the runner is started",
+        )
+    } else if error.is_connect() {
+        (
+            "could not connect to its service",
+            "the service may be down, or the URL or the proxy variables wrong: try again later",
+        )
+    } else {
+        (
+            "got no whole answer from its service",
+            "the connection broke off; where calling twice does no harm, call again",
+        )
+    };
+    Failure::new(FailureCode::HttpError, format!("`{tool}` {what}: {reason}"))
+        .remediation(remediation)
+}
+
+/// The innermost reason, which is the system's or the protocol's own word and knows no URL.
+fn reason(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if std::ptr::addr_eq(innermost, error) {
+        return "the request failed".to_owned();
+    }
+    let reason = innermost.to_string();
+    // Some reasons end with the address of a manual, which says nothing to a caller.
+    let address = reason.find(": https://").unwrap_or(reason.len());
+    reason[..address].to_owned()
+}
+
+/// The beginning and the end of a body for a message. Secrets are taken out first, so that none is cut in two.
+pub(super) fn shown(body: &Captured, secrets: &Secrets, head: usize, tail: usize) -> String {
+    let hidden = |bytes: &[u8]| secrets.hide(&String::from_utf8_lossy(bytes)).into_bytes();
+    let (first, last) = (hidden(&body.head), hidden(&body.tail));
+    let body = Captured {
+        total: body.missing() + (first.len() + last.len()) as u64,
+        head: first,
+        tail: last,
+    };
+    excerpt(&body, head, tail).text
+}
+
+/// What is said of a request that was given up, with what had come of its answer.
+pub(super) async fn given_up(
+    call: &Call,
+    http: &Http,
+    time: &Time,
+    why: GivenUp,
+    received: Received,
+    ran: Duration,
+) -> Failure {
+    let tool = &call.tool.name;
+    let timeout = seconds(time.timeout);
+    let failure = match why {
+        GivenUp::Timeout if time.is_callers => Failure::new(
+            FailureCode::Timeout,
+            format!("`{tool}` was given up after {timeout}, all that the caller granted"),
+        )
+        .remediation(format!(
+            "grant more time (the tool itself may run {}) or ask for less",
+            seconds(call.tool.limits.timeout)
+        )),
+        GivenUp::Timeout => Failure::new(
+            FailureCode::Timeout,
+            format!("`{tool}` was given up after its timeout of {timeout}"),
+        )
+        .remediation(format!(
+            "raise `timeout` of tool `{tool}` (now {timeout}) or ask for less"
+        )),
+        GivenUp::Cancelled => Failure::new(
+            FailureCode::Cancelled,
+            format!("`{tool}` was called off after {}", seconds(ran)),
+        ),
+        GivenUp::Draining => Failure::new(
+            FailureCode::Cancelled,
+            format!(
+                "`{tool}` was ended after {}: the runner is stopping",
+                seconds(ran)
+            ),
+        )
+        .remediation("call again when the runner is back"),
+    };
+    let failure = failure
+        .with("timeout_ms", millis(time.timeout))
+        .with("elapsed_ms", millis(ran));
+    let (head, recorded) = received.finish().await;
+    let Some(head) = head else {
+        return failure;
+    };
+    let inline = call.tool.output.inline_bytes;
+    let shown = shown(
+        &recorded.captured,
+        &http.secrets,
+        inline - inline / 2,
+        inline / 2,
+    );
+    failure
+        .with("status", head.status.as_u16())
+        .with("body", shown)
+        .stored(recorded.kept.output().cloned())
+}

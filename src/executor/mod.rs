@@ -1,0 +1,27 @@
+//! How a call is carried out.
+//!
+//! | part | owns |
+//! |---|---|
+//! | `either` | [`Executor`]: hands each call to what carries out its kind |
+//! | `script` | [`ScriptExecutor`]: one call as one process, and the end of all of them |
+//! | `http` | [`HttpExecutor`]: one call as one request |
+//! | `prepare` | from a call to what is started |
+//! | `verdict` | from how a process ended to a result or a failure |
+//! | `process` | processes and the trees they grow |
+//! | `output` | what they print |
+//!
+//! Who runs when is the scheduler's business: it hands in a place, which is given back when no process of
+//! the call lives any more.
+
+mod either;
+mod http;
+mod output;
+mod prepare;
+mod process;
+mod script;
+mod verdict;
+
+pub use either::Executor;
+pub use http::HttpExecutor;
+pub use process::Running;
+pub use script::{Execution, ScriptExecutor};

@@ -1,0 +1,48 @@
+//! Processes: starting one, watching over everything it starts, and ending all of it.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `launch` | what to start |
+//! | `supervisor` | a process from its start to the death of all it started |
+//! | `start`, `run` | the way in; the one loop that feeds, drains and stops, where every way out is an arm |
+//! | `stops` | who can end a process early |
+//! | `stream` | the pipes of a running process |
+//! | `roll` | who is running, and who cannot be killed |
+//! | `unix`, `windows` | the system calls, behind equal signatures |
+//!
+//! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
+//! knows tools, templates or limits other than time and memory.
+
+mod launch;
+mod roll;
+mod run;
+mod start;
+mod stops;
+mod stream;
+mod supervisor;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as platform;
+#[cfg(windows)]
+use windows as platform;
+
+pub(super) use launch::Launch;
+pub(super) use roll::Roll;
+pub use roll::Running;
+pub(super) use stops::{Stops, Why};
+pub(super) use supervisor::{Bounds, End, Ended, Leftovers, supervise};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// The status was taken by somebody else, as when the runner was started with `SIGCHLD` ignored.
+    Unknown,
+}

@@ -1,0 +1,364 @@
+//! Process groups on Unix.
+//!
+//! The leader of a group is watched without being reaped: as long as it is a zombie its process id, which
+//! is also the group's, cannot be given to anyone else, so the group can be signalled without
+//! hitting a stranger. After it is reaped the group is asked whether it lives, never signalled.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Child;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::sleep;
+
+use super::{Exit, Launch};
+
+pub(super) use std::os::fd::AsFd as PipeHandle;
+
+/// How often an exit is looked for where the system cannot tell of it in time.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The first and the longest pause between two looks at a group that was killed.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+
+/// A group younger in death than this is asked with one system call; after it `/proc` is searched
+/// for members that are more than zombies whom nobody reaps.
+const SEARCH_AFTER: Duration = Duration::from_millis(8);
+
+/// The longest of the doubling pauses before a busy program file is given up: about 30 ms in all.
+const BUSY_PAUSE: Duration = Duration::from_millis(16);
+
+/// A process, its group, and the way to the end of both. Dropped unreaped, it kills the group.
+pub(super) struct Tree {
+    leader: Child,
+    pid: Pid,
+    watch: Option<Watch>,
+    exit: Option<Exit>,
+}
+
+/// The runner's ends of the pipes.
+pub(super) struct Pipes {
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
+/// How the exit of the leader is noticed.
+enum Watch {
+    /// A file descriptor of the process, readable once it is a zombie.
+    #[cfg(target_os = "linux")]
+    Descriptor(tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>),
+    /// `SIGCHLD`, which may be merged with another's, hence also a look now and then.
+    Signal(tokio::signal::unix::Signal),
+}
+
+impl Tree {
+    /// Starts the process as the leader of a group of its own. Blocks the thread until the program runs.
+    pub(super) fn spawn(launch: &Launch) -> io::Result<Self> {
+        let mut leader = start(launch)?;
+        let pid = i32::try_from(leader.id()).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid else {
+            leader.kill()?;
+            leader.wait()?;
+            return Err(io::Error::other("the process has no usable id"));
+        };
+        Ok(Self {
+            leader,
+            pid,
+            watch: None,
+            exit: None,
+        })
+    }
+
+    /// Starts watching, and hands out the pipes. Needs the runtime.
+    pub(super) fn attach(&mut self) -> io::Result<Pipes> {
+        self.watch = Some(Watch::new(self.pid)?);
+        let missing = || io::Error::other("the process has no output pipes");
+        let stdout = self.leader.stdout.take().ok_or_else(missing)?;
+        let stderr = self.leader.stderr.take().ok_or_else(missing)?;
+        let stdin = self.leader.stdin.take();
+        Ok(Pipes {
+            stdin: stdin.map(ChildStdin::from_std).transpose()?,
+            stdout: ChildStdout::from_std(stdout)?,
+            stderr: ChildStderr::from_std(stderr)?,
+        })
+    }
+
+    /// The id of the leader and of its group.
+    pub(super) fn id(&self) -> u32 {
+        self.leader.id()
+    }
+
+    /// The inode numbers of the pipes for its output, which tell who else can write to them; 0 for one that was
+    /// handed out already.
+    pub(super) fn outputs(&self) -> [u64; 2] {
+        fn inode(pipe: Option<&impl AsFd>) -> u64 {
+            pipe.and_then(|pipe| rustix::fs::fstat(pipe).ok())
+                .map_or(0, |stat| stat.st_ino)
+        }
+        [
+            inode(self.leader.stdout.as_ref()),
+            inode(self.leader.stderr.as_ref()),
+        ]
+    }
+
+    /// How the leader ended; `None` until it is reaped.
+    pub(super) const fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// Waits until the leader is a zombie, and does not reap it. Can be dropped at any await.
+    pub(super) async fn leader_exited(&mut self) {
+        while !self.has_leader_exited() {
+            match &mut self.watch {
+                #[cfg(target_os = "linux")]
+                Some(Watch::Descriptor(descriptor)) => match descriptor.readable().await {
+                    Ok(mut ready) if !has_exited(self.pid) => ready.clear_ready(),
+                    Ok(_) => return,
+                    Err(_) => sleep(POLL_INTERVAL).await,
+                },
+                Some(Watch::Signal(signal)) => {
+                    tokio::select! {
+                        _ = signal.recv() => {}
+                        () = sleep(POLL_INTERVAL) => {}
+                    }
+                }
+                None => sleep(POLL_INTERVAL).await,
+            }
+        }
+    }
+
+    /// Whether the leader is a zombie or reaped.
+    pub(super) fn has_leader_exited(&self) -> bool {
+        self.exit.is_some() || has_exited(self.pid)
+    }
+
+    /// Asks every process of the group to end. Stopped ones are woken, to hear it.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+        self.signal(Signal::CONT);
+    }
+
+    /// Kills every process of the group, those being forked right now too.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.exit.is_some() {
+            return;
+        }
+        if let Err(error) = kill_process_group(self.pid, signal) {
+            // No such group: the leader was reaped by somebody else. Not permitted: every member is
+            // another user's, and the call will be reported as stuck.
+            tracing::debug!(pid = self.id(), ?signal, %error, "the group took no signal");
+        }
+    }
+
+    /// Takes the status of a leader that has exited; until then does nothing.
+    pub(super) fn reap(&mut self) {
+        if self.exit.is_some() {
+            return;
+        }
+        self.exit = match self.leader.try_wait() {
+            Ok(Some(status)) => Some(match (status.code(), status.signal()) {
+                (Some(code), _) => Exit::Code(code),
+                (None, Some(signal)) => Exit::Signal(signal),
+                (None, None) => Exit::Unknown,
+            }),
+            Ok(None) => None,
+            Err(_) => Some(Exit::Unknown),
+        };
+    }
+
+    /// Whether a process of the group other than the leader lives.
+    pub(super) async fn others_live(&self) -> bool {
+        living_members(self.pid).await
+    }
+
+    /// Waits for the leader's exit, kills what is left of the group, reaps the leader, and waits until
+    /// nobody of the group lives. Can be dropped at any await and called again.
+    pub(super) async fn gone(&mut self) {
+        self.leader_exited().await;
+        self.kill();
+        self.reap();
+        let (mut pause, longest) = LOOK_AGAIN;
+        while test_kill_process_group(self.pid) != Err(Errno::SRCH) {
+            if pause >= SEARCH_AFTER && !living_members(self.pid).await {
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
+
+/// Starts the process. A program file written a moment ago can be busy for an instant: a process that
+/// another thread is starting inherits the descriptor it was written through, until its own exec.
+fn start(launch: &Launch) -> io::Result<Child> {
+    let mut command = launch.command();
+    command.process_group(0);
+    let (mut pause, _) = LOOK_AGAIN;
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy && pause <= BUSY_PAUSE =>
+            {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+            result => return result,
+        }
+    }
+}
+
+impl Drop for Tree {
+    /// The way out when the runtime stops before the supervisor has ended: nothing is left running.
+    fn drop(&mut self) {
+        self.kill();
+        self.reap();
+    }
+}
+
+impl Watch {
+    #[cfg(target_os = "linux")]
+    #[expect(
+        deprecated,
+        reason = "the successor is unsafe, for types that may lie about their descriptor; `OwnedFd` does not"
+    )]
+    fn new(pid: Pid) -> io::Result<Self> {
+        use rustix::process::{PidfdFlags, pidfd_open};
+        use tokio::io::{Interest, unix::AsyncFd};
+
+        match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+            Ok(descriptor) => Ok(Self::Descriptor(AsyncFd::with_interest(
+                descriptor,
+                Interest::READABLE,
+            )?)),
+            // Kernels before 5.10, and sandboxes that filter the call.
+            Err(_) => Self::by_signal(),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn new(_pid: Pid) -> io::Result<Self> {
+        Self::by_signal()
+    }
+
+    fn by_signal() -> io::Result<Self> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child()).map(Self::Signal)
+    }
+}
+
+/// Whether the child is a zombie, which it stays. One that somebody else has reaped counts as well.
+fn has_exited(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    match waitid(WaitId::Pid(pid), options) {
+        Ok(status) => status.is_some(),
+        Err(error) => error == Errno::CHILD,
+    }
+}
+
+/// Whether somebody has the writing end of `pipe`.
+pub(super) fn has_writers(pipe: &impl AsFd) -> bool {
+    let mut poll = [PollFd::new(pipe, PollFlags::IN)];
+    let now = rustix::event::Timespec::default();
+    match rustix::event::poll(&mut poll, Some(&now)) {
+        Ok(_) => !poll[0].revents().contains(PollFlags::HUP),
+        Err(_) => true,
+    }
+}
+
+/// Reads what is there this moment from a pipe that does not block; 0 when there is nothing.
+pub(super) fn read_ready(pipe: &impl AsFd, buffer: &mut [u8]) -> usize {
+    rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut *buffer)).unwrap_or(0)
+}
+
+/// Whether a process of the group lives that is more than a zombie.
+#[cfg(target_os = "linux")]
+async fn living_members(group: Pid) -> bool {
+    let group = group.as_raw_nonzero().to_string();
+    tokio::task::spawn_blocking(move || search_proc(&group))
+        .await
+        .unwrap_or(true)
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn living_members(group: Pid) -> bool {
+    test_kill_process_group(group) != Err(Errno::SRCH)
+}
+
+/// Searches `/proc/PID/stat`; see proc(5). The name in the second field may hold anything, so
+/// the fields are counted from its closing parenthesis: state, parent, group.
+#[cfg(target_os = "linux")]
+fn search_proc(group: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return true;
+    };
+    entries.flatten().any(|entry| {
+        if !entry.file_name().as_encoded_bytes()[0].is_ascii_digit() {
+            return false;
+        }
+        let Ok(stat) = std::fs::read(entry.path().join("stat")) else {
+            return false;
+        };
+        let stat = String::from_utf8_lossy(&stat);
+        let mut fields = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_ascii_whitespace();
+        let state = fields.next();
+        fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, timeout};
+
+    fn start(program: &str, argument: &str) -> Tree {
+        Tree::spawn(&Launch {
+            program: program.into(),
+            arguments: vec![argument.into()],
+            working_dir: "/".into(),
+            environment: Vec::new(),
+            stdin: None,
+        })
+        .expect("it starts")
+    }
+
+    #[tokio::test]
+    async fn an_exit_is_noticed_without_a_descriptor_too() {
+        let mut tree = start("/bin/sleep", "0.2");
+        tree.attach().unwrap();
+        tree.watch = Some(Watch::by_signal().unwrap());
+        let looked = timeout(Duration::from_millis(50), tree.leader_exited()).await;
+        assert!(looked.is_err() && !tree.has_leader_exited(), "too early");
+        tree.leader_exited().await;
+        assert_eq!(tree.exit(), None, "noticed, not reaped");
+        assert!(tree.has_leader_exited());
+        tree.gone().await;
+        assert_eq!(tree.exit(), Some(Exit::Code(0)));
+    }
+
+    #[tokio::test]
+    async fn a_group_is_killed_with_a_tree_that_is_dropped() {
+        let tree = start("/bin/sleep", "3600");
+        let group = tree.pid;
+        drop(tree);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while living_members(group).await {
+            assert!(Instant::now() < deadline, "it lives");
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+}

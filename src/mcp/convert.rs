@@ -1,0 +1,141 @@
+//! Tools and outcomes as each revision of the protocol carries them.
+
+use std::sync::Arc;
+
+use rmcp::model::{
+    CallToolResult, ContentBlock, JsonObject, MetaObject, ResultType, Tool as McpTool,
+    ToolAnnotations,
+};
+use serde_json::{Value, json};
+
+use super::describe;
+use super::revision::Revision;
+use crate::tool::{Annotations, Failure, Outcome, Output, Tool};
+
+/// Where the timing of a call stands in a result's `_meta`.
+const TIMING: &str = "runner/timing";
+
+/// Where the warnings of a call stand in a result's `_meta`.
+const WARNINGS: &str = "runner/warnings";
+
+/// Where the id of a call stands in a result's `_meta`.
+const CALL_ID: &str = "runner/call_id";
+
+/// A tool as `tools/list` shows it.
+pub(super) fn tool(tool: &Tool, describe_limits: bool, revision: &Revision) -> McpTool {
+    let mut shown = McpTool::new(
+        tool.name.as_str().to_owned(),
+        description(tool, describe_limits),
+        object(tool.parameters.schema().value()),
+    );
+    if revision.has_structured_content() {
+        shown.title.clone_from(&tool.title);
+        shown.output_schema = output_schema(tool, revision);
+    }
+    if revision.has_annotations() {
+        shown.annotations = annotations(tool);
+    }
+    shown
+}
+
+fn description(tool: &Tool, describe_limits: bool) -> String {
+    if describe_limits {
+        format!(
+            "{}\n\n{}",
+            tool.description.trim_end(),
+            describe::execution(tool)
+        )
+    } else {
+        tool.description.clone()
+    }
+}
+
+/// The tool's output schema, where the revision can carry it: before 2026-07-28 only objects could.
+fn output_schema(tool: &Tool, revision: &Revision) -> Option<Arc<JsonObject>> {
+    let schema = tool.output.schema.as_ref()?.value().as_object()?;
+    let is_object = schema.get("type").and_then(Value::as_str) == Some("object");
+    (is_object || revision.has_any_structure()).then(|| Arc::new(schema.clone()))
+}
+
+fn annotations(tool: &Tool) -> Option<ToolAnnotations> {
+    let Annotations {
+        read_only,
+        destructive,
+        idempotent,
+        open_world,
+    } = tool.annotations;
+    if tool.annotations == Annotations::default() {
+        return None;
+    }
+    Some(ToolAnnotations::from_raw(
+        tool.title.clone(),
+        read_only,
+        destructive,
+        idempotent,
+        open_world,
+    ))
+}
+
+fn object(schema: &Value) -> Arc<JsonObject> {
+    Arc::new(schema.as_object().cloned().unwrap_or_default())
+}
+
+/// The outcome of a call as the result of `tools/call`. A failure is a result with `isError`, so that the
+/// model can read and mend it.
+pub(super) fn result(outcome: &Outcome, revision: &Revision) -> CallToolResult {
+    let mut result = match &outcome.result {
+        Ok(output) if output.is_mcp_result => passed_through(output),
+        Ok(output) => success(output, revision),
+        Err(failure) => refusal(failure, revision),
+    };
+    if !outcome.warnings.is_empty() {
+        let warnings = outcome.warnings.join("; ");
+        result
+            .content
+            .push(ContentBlock::text(format!("[runner] warning: {warnings}")));
+    }
+    let meta = result.meta.get_or_insert_with(MetaObject::default);
+    meta.insert(CALL_ID.to_owned(), json!(outcome.call.as_str()));
+    meta.insert(TIMING.to_owned(), outcome.timing.to_json());
+    if !outcome.warnings.is_empty() {
+        meta.insert(WARNINGS.to_owned(), json!(outcome.warnings));
+    }
+    result
+}
+
+fn success(output: &Output, revision: &Revision) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(output.text.clone())]);
+    result.structured_content = structured(output.structured.as_ref(), revision);
+    result
+}
+
+/// A script that answers in MCP's own terms is handed on; what it cannot know is filled in.
+fn passed_through(output: &Output) -> CallToolResult {
+    let parsed = output
+        .structured
+        .clone()
+        .map(serde_json::from_value::<CallToolResult>);
+    match parsed {
+        Some(Ok(mut result)) => {
+            result.result_type = Some(ResultType::COMPLETE);
+            result
+        }
+        _ => CallToolResult::success(vec![ContentBlock::text(output.text.clone())]),
+    }
+}
+
+/// A failure as the result of `tools/call`, for a call that never became one.
+pub(super) fn refusal(failure: &Failure, revision: &Revision) -> CallToolResult {
+    let envelope = failure.envelope();
+    let mut result = CallToolResult::error(vec![ContentBlock::text(envelope.to_string())]);
+    result.structured_content = structured(Some(&envelope), revision);
+    result
+}
+
+/// A value as structured content, where the revision can carry it.
+pub(super) fn structured(value: Option<&Value>, revision: &Revision) -> Option<Value> {
+    value
+        .filter(|_| revision.has_structured_content())
+        .filter(|value| value.is_object() || revision.has_any_structure())
+        .cloned()
+}

@@ -1,0 +1,391 @@
+//! Requests of the protocol, answered.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool as McpTool,
+};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio_util::sync::CancellationToken;
+
+use super::builtin::{self, Builtins};
+use super::caller::{call_context, may_list, owner, tool_access};
+use super::list_changes::ListChanges;
+use super::progress::Teller;
+use super::revision::Revision;
+use super::{client, convert, in_flight, outputs, panics};
+use crate::runner::Runner;
+use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome};
+
+/// The key of `_meta` under which a result names the server (2026-07-28, "Result Metadata").
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// Tools in one page of `tools/list`.
+const PAGE: usize = 500;
+
+/// How much of an unknown method's name is repeated to the caller, in characters.
+const LONGEST_SHOWN: usize = 64;
+
+/// How long a list of tools may be taken as fresh, in milliseconds (2026-07-28, `ttlMs`). A saved file is served
+/// within half a second, and subscribers are told; five seconds bound how far behind the others are, and still
+/// spare a client that lists the tools before each step of a model most of its requests. The scope is private:
+/// what a list shows may depend on who asks.
+const FRESH_MS: u64 = 5000;
+
+/// Answers the requests of one connection, or of all that make no connection of their own.
+pub struct Handler {
+    runner: Arc<Runner>,
+    builtins: Builtins,
+    list_changes: ListChanges,
+    /// Whether the client has said that it is ready. Who says so again and again is told once all the same.
+    is_ready: AtomicBool,
+}
+
+impl Handler {
+    /// A handler that runs its calls on `runner`, and tells its clients when the tools change. Needs a runtime
+    /// of tokio around it.
+    pub fn new(runner: Arc<Runner>) -> Self {
+        Self {
+            list_changes: ListChanges::of(&runner),
+            is_ready: AtomicBool::new(false),
+            builtins: Builtins::new(),
+            runner,
+        }
+    }
+
+    /// The same for one more connection. Cheap.
+    #[must_use]
+    pub fn for_connection(&self) -> Self {
+        Self {
+            runner: Arc::clone(&self.runner),
+            builtins: self.builtins.clone(),
+            list_changes: self.list_changes.clone(),
+            is_ready: AtomicBool::new(false),
+        }
+    }
+
+    fn implementation(&self) -> Implementation {
+        let catalog = self.runner.catalog();
+        let version = catalog
+            .version
+            .clone()
+            .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
+        Implementation::new(catalog.name.clone(), version)
+    }
+
+    /// The `_meta` that says who answers (2026-07-28, "Server Info").
+    fn signed(&self, meta: Option<MetaObject>) -> MetaObject {
+        let mut meta = meta.unwrap_or_default();
+        let implementation = serde_json::json!(self.implementation());
+        meta.insert(SERVER_INFO.to_owned(), implementation);
+        meta
+    }
+
+    /// Runs the call and gives its result; the client is told meanwhile how far it is.
+    async fn run(
+        &self,
+        call: Call,
+        mut teller: Teller,
+        context: &RequestContext<RoleServer>,
+        revision: &Revision,
+    ) -> CallToolResponse {
+        let cancel = call.cancel.clone();
+        let ended = in_flight::ended(context);
+        let running = self.runner.call(call);
+        tokio::pin!(running);
+        let outcome = loop {
+            let progress = tokio::select! {
+                outcome = &mut running => break Some(outcome),
+                () = context.ct.cancelled() => break None,
+                () = ended.cancelled() => break None,
+                progress = teller.next() => progress,
+            };
+            // Told to the end, so that none is told twice; a client that does not read holds up its own call alone.
+            tokio::select! {
+                () = teller.tell(progress, context) => {}
+                () = context.ct.cancelled() => break None,
+                () = ended.cancelled() => break None,
+            }
+        };
+        if outcome.is_some()
+            && let Some(last) = teller.last()
+        {
+            tokio::select! {
+                () = teller.tell(last, context) => {}
+                () = context.ct.cancelled() => {}
+            }
+        }
+        let result = match outcome {
+            Some(outcome) => self.answered(&outcome, revision),
+            // Dropping the call ends its process soon; nobody is there to be told.
+            None if ended.is_cancelled() || client_is_gone(context, revision) => {
+                convert::refusal(&cancelled(), revision)
+            }
+            None => {
+                cancel.cancel();
+                self.answered(&running.await, revision)
+            }
+        };
+        self.complete_result(result)
+    }
+
+    /// Answers `tools/call`.
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let revision = Revision::of(context.protocol_version());
+        let built_in = builtin::find(&self.runner.catalog(), &request.name);
+        if let Some(tool) = built_in {
+            let arguments = request.arguments.unwrap_or_default();
+            let caller = call_context(context);
+            let result = self
+                .builtins
+                .call(tool, arguments, caller, &self.runner, context, &revision)
+                .await;
+            return Ok(self.complete_result(result));
+        }
+        let cancel = CancellationToken::new();
+        let (teller, progress) = Teller::new(context, &revision);
+        let prepared = self
+            .runner
+            .prepare(
+                &request.name,
+                request.arguments.unwrap_or_default(),
+                CallContext {
+                    progress,
+                    ..call_context(context)
+                },
+                cancel,
+            )
+            .await;
+        match prepared {
+            Ok(call) => Ok(self.run(call, teller, context, &revision).await),
+            Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
+            Err(failure) => Ok(self.complete_result(convert::refusal(&failure, &revision))),
+        }
+    }
+
+    /// The result of a call, with the way to what it could not hold.
+    fn answered(&self, outcome: &Outcome, revision: &Revision) -> CallToolResult {
+        let mut result = convert::result(outcome, revision);
+        // A result in MCP's own terms is handed on whole.
+        let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
+        if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
+            let has_reader =
+                builtin::served(&self.runner.catalog()).any(|tool| tool == BuiltinTool::ReadOutput);
+            let expiry = self.runner.store().expiry();
+            outputs::attach(&mut result, stored, has_reader, expiry, revision);
+        }
+        result
+    }
+
+    fn complete_result(&self, mut result: CallToolResult) -> CallToolResponse {
+        result.meta = Some(self.signed(result.meta.take()));
+        result.into()
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_tool_list_changed()
+            .build();
+        let mut info = ServerConfig::new(capabilities).with_server_info(self.implementation());
+        info.instructions
+            .clone_from(&self.runner.catalog().description);
+        info
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let catalog = self.runner.catalog();
+        let revision = Revision::of(context.protocol_version());
+        let access = tool_access(&context);
+        let visible: Vec<_> = catalog.visible_to(&access).collect();
+        let offset = offset(request.and_then(|request| request.cursor), visible.len())?;
+        let mut tools: Vec<_> = visible
+            .iter()
+            .skip(offset)
+            .take(PAGE)
+            .map(|tool| convert::tool(tool, catalog.describe_limits, &revision))
+            .collect();
+        let next = offset + PAGE;
+        let is_last = next >= visible.len();
+        if is_last {
+            tools.extend(builtin::served(&catalog).map(|tool| builtin::shown(tool, &revision)));
+        }
+        let mut page = ListToolsResult::with_all_items(tools);
+        page.next_cursor = (!is_last).then(|| next.to_string());
+        page.meta = Some(self.signed(None));
+        if revision.is_stateless() {
+            page = page
+                .with_ttl_ms(FRESH_MS)
+                .with_cache_scope(CacheScope::Private);
+        }
+        Ok(page)
+    }
+
+    /// Of what can be subscribed to, the list of tools is all that changes here.
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        self.list_changes.listen(&subscription, &self.runner).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        // Only the handshake of the sessions' era leaves a client known to its connection; a later one
+        // subscribes instead.
+        let is_known = context.peer.peer_info().is_some();
+        if is_known && !self.is_ready.swap(true, Ordering::Relaxed) {
+            self.list_changes.add(context.peer);
+        }
+    }
+
+    fn get_tool(&self, name: &str) -> Option<McpTool> {
+        let catalog = self.runner.catalog();
+        let latest = Revision::of(Some(rmcp::model::ProtocolVersion::LATEST));
+        catalog
+            .get(name)
+            .filter(|_| client::may_be_told_of(name))
+            .map(|tool| convert::tool(tool, false, &latest))
+            .or_else(|| builtin::find(&catalog, name).map(|tool| builtin::shown(tool, &latest)))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        panics::answered(self.call(request, &context)).await
+    }
+
+    // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
+    // suite refuses: a server without a capability does not know its methods.
+
+    async fn complete(
+        &self,
+        _: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let mut page = if may_list(&context) {
+            outputs::list(self.runner.store(), &owner(&context), cursor.as_deref())?
+        } else {
+            ListResourcesResult::default()
+        };
+        page.meta = Some(self.signed(None));
+        Ok(page)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut page = outputs::templates();
+        page.meta = Some(self.signed(None));
+        Ok(page)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let read = outputs::read(self.runner.store(), owner(&context), request.uri);
+        let mut result = read.await?;
+        result.meta = Some(self.signed(result.meta.take()));
+        Ok(result.into())
+    }
+
+    /// Where the SDK sends every request it could not read: an unknown method, and a known one whose
+    /// parameters are malformed. JSON-RPC 2.0 tells the two apart.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if KNOWN_METHODS.contains(&request.method.as_str()) {
+            let message = format!("the parameters of `{}` are malformed", request.method);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let shown: String = request.method.chars().take(LONGEST_SHOWN).collect();
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, shown, None))
+    }
+}
+
+/// Methods served here; malformed parameters of these are an error of the parameters, not of the method.
+const KNOWN_METHODS: [&str; 9] = [
+    "initialize",
+    "ping",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "server/discover",
+    "subscriptions/listen",
+    "tools/call",
+    "tools/list",
+];
+
+/// The place in a list of `length` tools that a cursor of ours stands for.
+fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {
+    let Some(cursor) = cursor else { return Ok(0) };
+    cursor
+        .parse()
+        .ok()
+        .filter(|offset| *offset < length)
+        .ok_or_else(|| ErrorData::invalid_params("`cursor` is not one this server gave out", None))
+}
+
+/// Over HTTP without a session the connection is the request: when it is cancelled, the client has left.
+fn client_is_gone(context: &RequestContext<RoleServer>, revision: &Revision) -> bool {
+    revision.is_stateless()
+        && context
+            .extensions
+            .get::<axum::http::request::Parts>()
+            .is_some()
+}
+
+fn cancelled() -> Failure {
+    Failure::new(FailureCode::Cancelled, "the client went away")
+}
+
+/// An unknown tool is an error of the protocol (2026-07-28, "Error Handling"), with our envelope as its data.
+fn unknown_tool(failure: &Failure) -> ErrorData {
+    ErrorData::invalid_params(
+        Cow::Owned(failure.message.clone()),
+        Some(failure.envelope()),
+    )
+}

@@ -1,0 +1,53 @@
+//! What a call is answered with, whichever way the answer was found.
+
+use crate::tool::{Call, Failure, FailureCode, Outcome, Output, Timing};
+
+/// What a call is answered with; an [`Outcome`] but for whose it is, as several calls may share it.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    /// What the tool gave.
+    pub(super) result: Result<Output, Failure>,
+    /// How long it took.
+    pub(super) timing: Timing,
+    /// What deserves a look.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Answer {
+    /// The answer to a call that was not carried out.
+    pub(super) fn failed(call: &Call, failure: Failure) -> Self {
+        let waited = call.context.received.map(|received| received.elapsed());
+        Self {
+            result: Err(failure),
+            timing: Timing {
+                queued: waited.unwrap_or_default(),
+                timeout: call.tool.limits.timeout,
+                ..Timing::default()
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The answer when a bug of ours ended the call.
+    pub(super) fn bug(call: &Call) -> Self {
+        tracing::error!(call = %call.id, tool = %call.tool.name, "a bug of the runner ended a call");
+        let failure = Failure::new(
+            FailureCode::Internal,
+            "a bug of the runner ended this call; the server goes on",
+        )
+        .remediation("report it with the call's id, which the server's log has too")
+        .with("call_id", call.id.as_str());
+        Self::failed(call, failure)
+    }
+
+    /// The outcome of `call`.
+    pub(super) fn outcome(self, call: &Call) -> Outcome {
+        Outcome {
+            call: call.id.clone(),
+            tool: call.tool.name.clone(),
+            result: self.result,
+            timing: self.timing,
+            warnings: self.warnings,
+        }
+    }
+}

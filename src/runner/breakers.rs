@@ -1,0 +1,124 @@
+//! Circuit breakers, shared by name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::breaker::{Breaker, Era, Health, Held};
+use crate::tool::{BreakerRules, Failure, FailureCode};
+
+/// When to come back while calls are trying whether a breaker may close: how long they take is not known.
+const WHILE_TRYING: Duration = Duration::from_secs(1);
+
+/// All breakers of a runner. There are as many as names in its files: each call brings the rules it arrived
+/// with, so that a reload keeps what is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Breakers(Arc<Mutex<HashMap<String, Breaker>>>);
+
+impl Breakers {
+    /// Whether a call that starts at `moment` would pass.
+    ///
+    /// # Errors
+    /// `CIRCUIT_OPEN`, with when to come back.
+    pub(super) fn look(&self, rules: &BreakerRules, moment: Instant) -> Result<(), Failure> {
+        let looked = match self.all().get(&rules.name) {
+            Some(breaker) => breaker.look(moment, rules),
+            None => Ok(()),
+        };
+        looked.map_err(|held| refusal(rules, held))
+    }
+
+    /// What a breaker is now, in a word, and how long until it lets a call try where it is open.
+    pub(super) fn state(&self, rules: &BreakerRules) -> (&'static str, Option<Duration>) {
+        let now = Instant::now();
+        let breakers = self.all();
+        let Some(breaker) = breakers.get(&rules.name) else {
+            return ("closed", None);
+        };
+        let left = match breaker.look(now, rules) {
+            Err(Held::Open(left)) => Some(left),
+            _ => None,
+        };
+        (breaker.word(now), left)
+    }
+
+    /// Lets a call through that starts now.
+    ///
+    /// # Errors
+    /// `CIRCUIT_OPEN`, with when to come back.
+    pub(super) fn enter(&self, rules: &BreakerRules) -> Result<Pass, Failure> {
+        let entered = self.with(rules, |breaker, now| breaker.enter(now, rules));
+        let era = entered.map_err(|held| refusal(rules, held))?;
+        Ok(Pass {
+            breakers: self.clone(),
+            rules: rules.clone(),
+            era,
+            health: Health::Unknown,
+        })
+    }
+
+    fn with<T>(&self, rules: &BreakerRules, step: impl FnOnce(&mut Breaker, Instant) -> T) -> T {
+        let mut breakers = self.all();
+        let now = Instant::now();
+        match breakers.get_mut(&rules.name) {
+            Some(breaker) => step(breaker, now),
+            None => step(breakers.entry(rules.name.clone()).or_default(), now),
+        }
+    }
+
+    /// Every step leaves a breaker whole, so a panic elsewhere does not spoil it.
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that was let through. Dropped without a word, as when it is called off, it says nothing and frees
+/// its place among the tries.
+#[derive(Debug)]
+pub(super) struct Pass {
+    breakers: Breakers,
+    rules: BreakerRules,
+    era: Era,
+    health: Health,
+}
+
+impl Pass {
+    /// Says what the call learned.
+    pub(super) fn end(mut self, health: Health) {
+        self.health = health;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let (era, health) = (self.era, self.health);
+        self.breakers.with(&self.rules, |breaker, now| {
+            breaker.leave(now, &self.rules, era, health);
+        });
+    }
+}
+
+fn refusal(rules: &BreakerRules, held: Held) -> Failure {
+    let name = &rules.name;
+    let (message, retry_after) = match held {
+        Held::Open(left) => (
+            format!(
+                "circuit breaker `{name}` is open, because what it guards kept failing: nothing is tried for {:?} after the last failure",
+                rules.recovery_timeout
+            ),
+            left,
+        ),
+        Held::Trying => (
+            format!(
+                "circuit breaker `{name}` is half open: other calls are trying whether it may close"
+            ),
+            WHILE_TRYING.min(rules.recovery_timeout),
+        ),
+    };
+    Failure::new(FailureCode::CircuitOpen, message)
+        .remediation("wait as long as `retry_after_ms` says and call again")
+        .retry_after(retry_after)
+        .with("circuit_breaker", name.as_str())
+}

@@ -1,0 +1,229 @@
+//! The face of the store.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::folder::{self, Folder};
+use super::index::{Index, StoreLimits};
+use super::page::{Page, ReadError, opened, read_page};
+use super::search::{Pattern, find_lines};
+use super::writer::{Message, Sink, UNDER_WAY, remove_files, write};
+use crate::tool::{OutputId, Owner, ToolName};
+
+/// How often outputs are looked at that may have been kept long enough.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// Keeps outputs in files. Clones share everything; when the last one is gone, or at [`Store::close`], the files
+/// are removed.
+#[derive(Clone, Debug)]
+pub struct Store {
+    disk: Arc<Disk>,
+    writer: Arc<Mutex<Option<mpsc::Sender<Message>>>>,
+}
+
+/// An output in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: OutputId,
+    /// The tool that printed it.
+    pub tool: ToolName,
+    /// How much of it can be read.
+    pub bytes: u64,
+}
+
+/// What those who read share with the thread that writes.
+#[derive(Debug)]
+pub(super) struct Disk {
+    root: Option<PathBuf>,
+    folder: Mutex<Place>,
+    index: Mutex<Index>,
+}
+
+/// Where files are made.
+#[derive(Debug)]
+enum Place {
+    /// Nowhere yet.
+    Unused,
+    Open(Folder),
+    /// Nowhere any more.
+    Closed,
+}
+
+impl Default for Store {
+    /// A store that keeps nothing.
+    fn default() -> Self {
+        Self::new(None, StoreLimits::default())
+    }
+}
+
+impl Store {
+    /// A store under the state directory `root`, which keeps nothing when there is none. Touches no disk before
+    /// there is something to keep.
+    pub fn new(root: Option<PathBuf>, limits: StoreLimits) -> Self {
+        Self {
+            disk: Arc::new(Disk {
+                root,
+                folder: Mutex::new(Place::Unused),
+                index: Mutex::new(Index::new(limits)),
+            }),
+            writer: Arc::default(),
+        }
+    }
+
+    /// Removes what instances that run no more have left in the state directory. Blocks.
+    pub fn clean(&self) {
+        if let Some(root) = &self.disk.root {
+            folder::clean(root);
+        }
+    }
+
+    /// Begins to keep an output of `tool`, for `owner` to read. `None` with the reason where that cannot be;
+    /// what only the disk knows, the receipt tells. Needs a runtime of tokio around it.
+    ///
+    /// # Errors
+    /// Why nothing can be kept.
+    pub fn begin(&self, owner: Owner, tool: ToolName) -> Result<Sink, String> {
+        if self.disk.root.is_none() {
+            return Err(
+                "there is no state directory: set `--state-dir`, `XDG_STATE_HOME` or `HOME`"
+                    .to_owned(),
+            );
+        }
+        let id = OutputId::random().ok_or("the machine has no random numbers for its handle")?;
+        Ok(Sink::new(id, owner, tool, self.writer()?))
+    }
+
+    /// The way to the writing thread, which is started by the first who asks.
+    fn writer(&self) -> Result<mpsc::Sender<Message>, String> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &*writer {
+            return Ok(sender.clone());
+        }
+        let (sender, messages) = mpsc::channel(UNDER_WAY);
+        let disk = Arc::clone(&self.disk);
+        std::thread::Builder::new()
+            .name("output-writer".to_owned())
+            .spawn(move || write(&disk, messages))
+            .map_err(|error| format!("no thread could be started to write it: {error}"))?;
+        tokio::spawn(expire(Arc::downgrade(&self.disk)));
+        *writer = Some(sender.clone());
+        Ok(sender)
+    }
+
+    /// A part of an output: at most `limit` bytes from `offset` on. Blocks.
+    ///
+    /// # Errors
+    /// When `reader` has no such output, `offset` is past its end, or the disk fails.
+    pub fn page(
+        &self,
+        id: &str,
+        reader: &Owner,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        let (path, bytes, is_complete) = self.find(id, reader)?;
+        read_page(&path, bytes, is_complete, offset, limit)
+    }
+
+    /// The lines of an output that match, from `offset` on, in at most `limit` bytes. Blocks.
+    ///
+    /// # Errors
+    /// As [`Store::page`].
+    pub fn search(
+        &self,
+        id: &str,
+        reader: &Owner,
+        offset: u64,
+        limit: usize,
+        pattern: &Pattern,
+    ) -> Result<Page, ReadError> {
+        let (path, bytes, is_complete) = self.find(id, reader)?;
+        find_lines(&path, bytes, is_complete, offset, limit, pattern)
+    }
+
+    /// The file of an output, and how much of it can be read. Blocks.
+    ///
+    /// # Errors
+    /// As [`Store::page`].
+    pub fn open(&self, id: &str, reader: &Owner) -> Result<(File, u64), ReadError> {
+        let (path, bytes, _) = self.find(id, reader)?;
+        Ok((opened(&path)?, bytes))
+    }
+
+    fn find(&self, id: &str, reader: &Owner) -> Result<(PathBuf, u64, bool), ReadError> {
+        let id = OutputId::parse(id).ok_or(ReadError::Unknown)?;
+        let index = self.disk.index();
+        let entry = index.get(&id, reader).ok_or(ReadError::Unknown)?;
+        Ok((entry.path.clone(), entry.bytes, entry.ended.is_some()))
+    }
+
+    /// The outputs of `owner`, oldest first.
+    pub fn list(&self, owner: &Owner) -> Vec<Listed> {
+        let listed = |(id, entry): (&OutputId, &super::index::Entry)| Listed {
+            id: id.clone(),
+            tool: entry.tool.clone(),
+            bytes: entry.bytes,
+        };
+        self.disk.index().of(owner).map(listed).collect()
+    }
+
+    /// The state directory, for messages.
+    pub fn root(&self) -> Option<&Path> {
+        self.disk.root.as_deref()
+    }
+
+    /// How long an output is kept.
+    pub fn expiry(&self) -> Duration {
+        self.disk.index().limits().expiry
+    }
+
+    /// Removes every output and keeps none from now on. Blocks.
+    pub fn close(&self) {
+        let mut folder = self.disk.folder();
+        *folder = Place::Closed;
+    }
+}
+
+impl Disk {
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn folder(&self) -> MutexGuard<'_, Place> {
+        self.folder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new file in this instance's folder, which is made by the first who asks.
+    pub(super) fn new_file(&self) -> Result<(PathBuf, File), String> {
+        let mut place = self.folder();
+        let root = self.root.as_deref().unwrap_or(Path::new(""));
+        let failed = |error| format!("nothing can be written in `{}`: {error}", root.display());
+        if matches!(*place, Place::Unused) {
+            *place = Place::Open(Folder::create(root).map_err(failed)?);
+        }
+        match &mut *place {
+            Place::Open(folder) => folder.new_file().map_err(failed),
+            Place::Unused | Place::Closed => Err("the runner is stopping".to_owned()),
+        }
+    }
+}
+
+/// Removes what has been kept long enough, for as long as the store is there.
+async fn expire(disk: Weak<Disk>) {
+    loop {
+        sleep(LOOK_AGAIN).await;
+        let Some(disk) = disk.upgrade() else { return };
+        let removing = spawn_blocking(move || {
+            let expired = disk.index().expire();
+            remove_files(expired);
+        });
+        drop(removing.await);
+    }
+}

@@ -1,0 +1,93 @@
+//! One call of one tool.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Arguments, Owner, ProgressSink, Tool, ToolAccess};
+
+/// Names one call in logs, in answers and to the script.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CallId(Arc<str>);
+
+impl CallId {
+    /// A fresh id: 64 random bits in hexadecimal.
+    pub fn random() -> Self {
+        let bits = getrandom::u64().unwrap_or_else(|_| Self::fallback());
+        Self(format!("{bits:016x}").into())
+    }
+
+    /// A counter for the rare machine whose random source fails: an id has to be unique, not secret.
+    fn fallback() -> u64 {
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who asks, and what they said beside the arguments.
+#[derive(Clone, Debug, Default)]
+pub struct CallContext {
+    /// The client: the name of its token, or where no token is asked for as it named itself; empty when it did
+    /// not.
+    pub client: String,
+    /// Whose the output is that an answer cannot hold.
+    pub owner: Owner,
+    /// Where the script's progress is told.
+    pub progress: ProgressSink,
+    /// The tools it may use.
+    pub tools: ToolAccess,
+    /// What the caller grants for everything, from receipt, grace included.
+    pub budget: Option<Duration>,
+    /// When the call was received, which the budget counts from; `None` counts it from the start of the run.
+    pub received: Option<Instant>,
+    /// W3C trace context the caller sent, handed on to the script.
+    pub traceparent: Option<String>,
+    /// Told once when the call has its place and is about to run, for a source of calls that keeps its own
+    /// queue. A call that never runs never tells.
+    pub started: Option<Arc<Notify>>,
+}
+
+impl CallContext {
+    /// Tells whoever wants to know that the call has its place.
+    pub fn tell_started(&self) {
+        if let Some(started) = &self.started {
+            started.notify_one();
+        }
+    }
+
+    /// What is left of the budget at `now`; `None` without a budget.
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        let spent = now.saturating_duration_since(self.received.unwrap_or(now));
+        self.budget.map(|budget| budget.saturating_sub(spent))
+    }
+}
+
+/// One call: a tool, checked arguments, and the way to call it off.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Names the call.
+    pub id: CallId,
+    /// The tool as it was when the call arrived; a reload does not change it.
+    pub tool: Arc<Tool>,
+    /// The arguments, checked against the tool's parameters.
+    pub arguments: Arguments,
+    /// Who asks.
+    pub context: CallContext,
+    /// Cancelled when nobody waits for the answer any more.
+    pub cancel: CancellationToken,
+}

@@ -1,0 +1,84 @@
+//! What came of a call.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{CallId, Failure, StoredOutput, ToolName};
+
+/// What came of a call: a result or a failure, how long it took, and what deserves a look.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The call.
+    pub call: CallId,
+    /// The tool.
+    pub tool: ToolName,
+    /// What it gave.
+    pub result: Result<Output, Failure>,
+    /// How long it took.
+    pub timing: Timing,
+    /// What deserves a look though the call is answered.
+    pub warnings: Vec<String>,
+}
+
+impl Outcome {
+    /// Where the whole output can be read, when the answer lacks a part of it.
+    pub fn stored(&self) -> Option<&StoredOutput> {
+        match &self.result {
+            Ok(output) => output.stored.as_ref(),
+            Err(failure) => failure.stored.as_ref(),
+        }
+    }
+}
+
+/// What a tool printed, and what it means.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// The script's own words; where some are missing, the text says how many.
+    pub text: String,
+    /// The JSON they are, when they are JSON.
+    pub structured: Option<Value>,
+    /// Whether the text is itself an MCP tool result (`output.format: mcp`), kept in `structured`.
+    pub is_mcp_result: bool,
+    /// Where all of it can be read, when the text lacks a part.
+    pub stored: Option<StoredOutput>,
+    /// Whether the text lacks a part of what was printed.
+    pub is_cut: bool,
+}
+
+/// How long a call took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Waiting for a place, in all attempts.
+    pub queued: Duration,
+    /// Running, from the spawn; of several attempts the last.
+    pub ran: Duration,
+    /// How long it was allowed to run.
+    pub timeout: Duration,
+    /// How often it was started: more than once where the tool's `retry` says so, and never where the call was
+    /// refused or found its answer.
+    pub attempts: u32,
+    /// Whether the answer is that of an equal call, and nothing ran for this one.
+    pub cached: bool,
+}
+
+impl Timing {
+    /// The figures in whole milliseconds, with the headroom left under the timeout, and with `attempts` and
+    /// `cached` where they say more than usual.
+    pub fn to_json(self) -> Value {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let mut figures = json!({
+            "queued_ms": millis(self.queued),
+            "ran_ms": millis(self.ran),
+            "timeout_ms": millis(self.timeout),
+            "headroom_ms": millis(self.timeout.saturating_sub(self.ran)),
+        });
+        if self.attempts > 1 {
+            figures["attempts"] = self.attempts.into();
+        }
+        if self.cached {
+            figures["cached"] = true.into();
+        }
+        figures
+    }
+}

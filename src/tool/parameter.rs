@@ -1,0 +1,93 @@
+//! What a tool takes.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::schema::Schema;
+
+/// The JSON type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParameterType {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A list.
+    Array,
+    /// A map.
+    Object,
+    /// A parameter of a hand-written `input_schema` whose type is a choice or not given:
+    /// its value can be anything, so it is treated with the care a string needs.
+    Any,
+}
+
+impl ParameterType {
+    /// The name JSON Schema uses; `any` where it has none.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Array => "array",
+            Self::Object => "object",
+            Self::Any => "any",
+        }
+    }
+}
+
+/// One parameter of a tool.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// The name callers use; any text JSON allows as a key.
+    pub name: String,
+    /// The JSON type of its value.
+    pub kind: ParameterType,
+    /// Whether a call without it is refused.
+    pub required: bool,
+    /// The value when the caller gives none, already of the right type.
+    pub default: Option<Value>,
+    /// The only values it can have (`enum`, `validation.allowed_values`), when there is such a list.
+    pub allowed: Option<Vec<Value>>,
+    /// Its own JSON Schema.
+    pub schema: Value,
+}
+
+/// All parameters of a tool, in the file's order, and the JSON Schema they make together.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    by_name: IndexMap<String, Parameter>,
+    schema: Schema,
+}
+
+impl Parameters {
+    /// Parameters and the whole input schema (draft 2020-12) that describes them.
+    pub fn new(parameters: impl IntoIterator<Item = Parameter>, schema: Value) -> Self {
+        Self {
+            by_name: parameters
+                .into_iter()
+                .map(|parameter| (parameter.name.clone(), parameter))
+                .collect(),
+            schema: Schema::new(schema),
+        }
+    }
+
+    /// The parameter of that name.
+    pub fn get(&self, name: &str) -> Option<&Parameter> {
+        self.by_name.get(name)
+    }
+
+    /// Every parameter, in the file's order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Parameter> {
+        self.by_name.values()
+    }
+
+    /// The input schema as clients see it.
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
