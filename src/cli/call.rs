@@ -149,7 +149,7 @@ fn opened(store: &Store, stored: &StoredOutput) -> Option<StoredFile> {
 }
 
 /// The JSON object that `--json` names.
-fn object(source: &str) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn object(source: &str) -> anyhow::Result<Map<String, Value>> {
     let text = match source.strip_prefix('@') {
         _ if source == "-" => bounded(std::io::stdin().lock(), "standard input")?,
         Some(path) => {

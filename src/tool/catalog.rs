@@ -57,6 +57,11 @@ impl Catalog {
         self.tools.get(name)
     }
 
+    /// The same, to be changed: only as long as nobody else holds it.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Tool> {
+        self.tools.get_mut(name).and_then(Arc::get_mut)
+    }
+
     /// Every tool, in the file's order.
     pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
         self.tools.values()

@@ -20,6 +20,25 @@ fn what_a_call_leaves_behind_is_gone_before_the_answer() {
     );
 }
 
+/// Whatever the command, its calls are watched in the same way.
+#[test]
+fn every_command_that_calls_tools_ends_what_they_leave_behind() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("items.jsonl"), "{}\n").unwrap();
+    let calls = r#"{"calls": [{"tool_name": "leave", "params": {}}]}"#;
+    std::fs::write(folder.path().join("calls.json"), calls).unwrap();
+    for arguments in [
+        ["batch", "calls.json"].as_slice(),
+        &["map", "leave", "items.jsonl"],
+        &["bench", "leave", "--duration", "0.1", "--callers", "1"],
+    ] {
+        let output = runner(folder.path(), arguments);
+        let (stdout, stderr) = texts(&output);
+        assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+        assert!(folder.alive("678").is_empty(), "{arguments:?}");
+    }
+}
+
 #[test]
 fn the_processes_of_other_calls_are_not_touched() {
     let mut served = Served::start();
