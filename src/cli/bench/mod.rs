@@ -253,9 +253,9 @@ fn suggestion(sweep: &Sweep, known: &Known) -> String {
         .rate
         .filter(|rate| measured.throughput() >= rate * CLOSE)
     {
-        text.push_str(&format!(
-            "the tool's rate of {rate} a second held all the time and bounds what was measured\n"
-        ));
+        let told =
+            format!("the tool's rate of {rate} a second held all the time and bounds this\n");
+        text.push_str(&told);
     }
     text.push('\n');
     text.push_str(&plot::figures(measured));
