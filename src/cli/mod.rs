@@ -9,6 +9,7 @@ mod batch;
 mod call;
 mod completions;
 mod configuration;
+mod confirm;
 mod exit;
 mod explain;
 mod init;

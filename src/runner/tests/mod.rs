@@ -48,6 +48,7 @@ pub(super) fn tool() -> Tool {
         },
         retry: None,
         circuit_breaker: None,
+        confirmation: None,
         cache: None,
         action: Action::Script(Script {
             invocation: Invocation::Argv {
