@@ -6,6 +6,7 @@ mod clients;
 mod command_line;
 mod held;
 mod lines;
+mod patience;
 mod round_trip;
 mod session;
 mod states;

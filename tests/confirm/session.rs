@@ -75,10 +75,10 @@ struct Events {
 impl Events {
     async fn next(&mut self) -> Option<Value> {
         loop {
-            while let Some((line, rest)) = self.unread.split_once('\n') {
+            while let Some(end) = self.unread.find('\n') {
+                let line: String = self.unread.drain(..=end).collect();
                 let data = line.strip_prefix("data:").map(str::trim);
                 let message = data.and_then(|data| serde_json::from_str(data).ok());
-                self.unread = rest.to_owned();
                 if message.is_some() {
                     return message;
                 }
@@ -139,7 +139,7 @@ async fn the_end_of_a_session_ends_its_questions() {
         .header("mcp-session-id", &session.id)
         .header("mcp-protocol-version", session.version);
     ending.send().await.unwrap();
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
     loop {
         let lines = std::fs::read_to_string(&audit).unwrap();
         if lines.contains("CANCELLED") {
@@ -148,5 +148,28 @@ async fn the_end_of_a_session_ends_its_questions() {
         assert!(tokio::time::Instant::now() < end, "{lines}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    assert_eq!(folder.deleted(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answers_what_waits_for_a_person() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let session = Session::open(&server, "2025-11-25").await;
+    let (mut events, question) = session.delete().await;
+    let pid = i32::try_from(server.pid()).unwrap();
+    let process = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let mut answers = Vec::new();
+    while let Some(message) = events.next().await {
+        answers.push(message);
+    }
+    let answer = answers.iter().find(|message| message["id"] == 1);
+    let refused = error(answer.unwrap_or_else(|| panic!("{answers:?}")));
+    assert_eq!(refused["code"], "SHUTTING_DOWN");
+    let taken_back = answers
+        .iter()
+        .any(|message| message["params"]["requestId"] == question);
+    assert!(taken_back, "{answers:?}");
     assert_eq!(folder.deleted(), [""; 0]);
 }

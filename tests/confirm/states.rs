@@ -91,8 +91,8 @@ async fn a_tool_that_was_changed_is_asked_about_anew() {
     let caller = Caller::of(&server);
     let asked = caller.asked("a").await;
     let file = folder.path().join("gantz.yaml");
-    let served = async |description: &str| {
-        let end = Instant::now() + Duration::from_secs(60);
+    let until_listed = async |description: &str| {
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             let list = caller.request("tools/list", json!({}));
             let list: Value = list.send().await.unwrap().json().await.unwrap();
@@ -105,7 +105,7 @@ async fn a_tool_that_was_changed_is_asked_about_anew() {
     };
     // Another tool is changed, and the question stands.
     fs::write(&file, TOOLS.replace("Say hi", "Say hello")).unwrap();
-    served("Say hello").await;
+    until_listed("Say hello").await;
     assert_eq!(
         text(&caller.answered(&asked, "a", accept()).await),
         "gone\n"
@@ -116,7 +116,7 @@ async fn a_tool_that_was_changed_is_asked_about_anew() {
         .replace("Delete a file", "Delete one file")
         .replace("Delete {{path}}?", "Drop {{path}}?");
     fs::write(&file, changed).unwrap();
-    served("Delete one file").await;
+    until_listed("Delete one file").await;
     let anew = caller.answered(&asked, "b", accept()).await;
     let question = &anew["result"]["inputRequests"]["confirm"]["params"];
     assert_eq!(question["message"], "Drop b?");
@@ -185,7 +185,7 @@ async fn questions_are_counted_and_written_down() {
         "CONFIRMATION_DECLINED",
         "CONFIRMATION_REQUIRED",
     ];
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     let lines = loop {
         let lines = fs::read_to_string(&audit).unwrap();
         if lines.lines().count() >= expected.len() {

@@ -108,7 +108,7 @@ impl Asking {
             Err(Unsound::ToolChanged) => return Ok(self.put(call, can_ask, runner)),
             Err(unsound) => {
                 let refusal = unsound_state(&call, unsound);
-                let outcome = refused(call, refusal.clone(), Word::Refused, runner);
+                let outcome = refused(&call, refusal.clone(), Word::Refused, runner);
                 return match unsound {
                     Unsound::NotOurs | Unsound::OfAnotherCall => {
                         let message = refusal.message.clone();
@@ -127,7 +127,7 @@ impl Asking {
         };
         if !self.states.answer(&open) {
             let refusal = unsound_state(&call, Unsound::Answered);
-            return Ok(refused(call, refusal, Word::Refused, runner));
+            return Ok(refused(&call, refusal, Word::Refused, runner));
         }
         Ok(heard(call, said, runner))
     }
@@ -169,15 +169,15 @@ impl Asking {
             Heard::NoAnswer => Settled::Run(call),
             Heard::TooLate(waited) => {
                 let refusal = too_late(&call, waited);
-                refused(call, refusal, Word::Unanswered, runner)
+                refused(&call, refusal, Word::Unanswered, runner)
             }
             Heard::CalledOff => {
                 let why = Failure::new(FailureCode::Cancelled, "the client went away");
-                refused(call, why, Word::Unanswered, runner)
+                refused(&call, why, Word::Unanswered, runner)
             }
             Heard::Stopping => {
                 let why = Failure::new(FailureCode::ShuttingDown, "the runner is stopping");
-                refused(call, why, Word::Unanswered, runner)
+                refused(&call, why, Word::Unanswered, runner)
             }
         }
     }
@@ -213,17 +213,17 @@ fn heard(mut call: Call, said: Said, runner: &Runner) -> Settled {
     .remediation(format!(
         "do not call `{tool}` again for this unless the person asks you to; tell them what you wanted to do"
     ));
-    refused(call, refusal, Word::Declined, runner)
+    refused(&call, refusal, Word::Declined, runner)
 }
 
-fn refused(call: Call, failure: Failure, word: Word, runner: &Runner) -> Settled {
-    runner.heard(&call, word);
-    Settled::Refused(runner.turned_away(&call, failure))
+fn refused(call: &Call, failure: Failure, word: Word, runner: &Runner) -> Settled {
+    runner.heard(call, word);
+    Settled::Refused(runner.turned_away(call, failure))
 }
 
 fn too_late(call: &Call, waited: Duration) -> Failure {
     let tool = &call.tool.name;
-    let seconds = waited.as_millis().div_ceil(100) as f64 / 10.0;
+    let seconds = (waited.as_secs_f64() * 10.0).ceil() / 10.0;
     Failure::new(
         FailureCode::ConfirmationRequired,
         format!("nobody answered the question within {seconds} s: `{tool}` was not run"),

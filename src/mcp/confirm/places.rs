@@ -50,16 +50,15 @@ impl Places {
     /// `QUEUE_FULL` when there is none.
     pub(super) fn take(&self) -> Result<Place, Failure> {
         let take = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned();
-        let own = take(&self.own)
-            .map_err(|_| full(format!("{EACH} questions of this client wait for a person")))?;
-        let all = take(&self.all)
-            .map_err(|_| full(format!("{ALL} questions of all clients wait for a person")))?;
+        let own = take(&self.own).map_err(|_| full(EACH, "this client"))?;
+        let all = take(&self.all).map_err(|_| full(ALL, "all clients"))?;
         Ok(Place([own, all]))
     }
 }
 
-fn full(what: String) -> Failure {
-    Failure::new(FailureCode::QueueFull, format!("{what}: nothing was run"))
+fn full(count: usize, whose: &str) -> Failure {
+    let message = format!("{count} questions of {whose} wait for a person: nothing was run");
+    Failure::new(FailureCode::QueueFull, message)
         .retry_after(LATER)
         .remediation("wait until a question is answered")
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rmcp::model::RequestStateCodec;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::used::Used;
-use crate::tool::{Call, Owner};
+use crate::tool::{Call, Confirmation, Owner};
 
 /// How long a question may wait for its answer.
 pub(super) const VALID: Duration = Duration::from_mins(10);
@@ -40,10 +40,10 @@ struct Question {
     number: u64,
     /// When its time is over, in milliseconds since the start.
     until_ms: u64,
-    tool: String,
+    /// The tool as it was then.
     edition: u64,
-    caller: String,
-    arguments: String,
+    /// The digest of the tool's name, the client and the arguments.
+    call: [u8; 32],
 }
 
 /// A question that waits for its answer.
@@ -147,27 +147,21 @@ impl Question {
             Owner::Client(name) => json!(["token", **name]),
             Owner::Bearer => json!(["anybody", context.client]),
         };
-        let mut arguments = Value::Object(call.arguments.as_object().clone());
-        arguments.sort_all_objects();
+        let arguments = call.arguments.as_object();
+        let mut bound = json!([call.tool.name.as_str(), principal, arguments]);
+        bound.sort_all_objects();
         Self {
             number: 0,
             until_ms: 0,
-            tool: call.tool.name.as_str().to_owned(),
             edition: edition(call),
-            caller: digest(&principal),
-            arguments: digest(&arguments),
+            call: Sha256::digest(bound.to_string()).into(),
         }
     }
 }
 
 fn edition(call: &Call) -> u64 {
     let confirmation = call.tool.confirmation.as_ref();
-    confirmation.map_or(u64::MAX, |confirmation| confirmation.edition())
-}
-
-fn digest(value: &Value) -> String {
-    let digest = Sha256::digest(value.to_string());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    confirmation.map_or(u64::MAX, Confirmation::edition)
 }
 
 #[cfg(test)]

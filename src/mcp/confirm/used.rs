@@ -53,7 +53,7 @@ mod tests {
     fn what_is_remembered_is_bounded_and_nothing_is_answered_twice() {
         let mut used = Used::default();
         let now = Instant::now();
-        let later = now + Duration::from_secs(600);
+        let later = now + Duration::from_mins(10);
         let many = 2 * MOST as u64;
         // Two questions that wait while many others are answered.
         for number in (0..many).filter(|number| ![5, many - 5].contains(number)) {

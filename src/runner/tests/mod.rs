@@ -2,6 +2,7 @@
 
 mod breaking;
 mod caching;
+mod confirming;
 mod retrying;
 
 use std::num::NonZeroU32;

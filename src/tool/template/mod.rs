@@ -11,6 +11,7 @@ mod argv;
 mod body;
 mod header;
 mod json;
+mod legible;
 mod mirror;
 mod parts;
 mod percent;
