@@ -97,7 +97,8 @@ pub(super) async fn ask(
     heard
 }
 
-/// Tells the client that nobody waits for the answer any more; the SDK forgets the question with that.
+/// Tells the client that nobody waits for the answer any more; the SDK forgets the question with that. Over HTTP it
+/// tells so on the session's own stream, not on that of the call.
 async fn take_back(asked: RequestHandle<RoleServer>) {
     let told = asked.cancel(Some("the call no longer waits for an answer".to_owned()));
     // A client that hears nothing any more is told nothing.
