@@ -164,6 +164,22 @@ fn the_caller_s_time_bounds_the_wait_and_the_question_is_taken_back() {
 }
 
 #[test]
+fn what_a_person_takes_is_taken_from_the_caller_s_time() {
+    let mut client = Client::asking();
+    client.send(
+        &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "slow", "_meta": {"timeout_ms": 5000}}}),
+    );
+    let question = client.receive()["id"].clone();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    client.answer(&question, &accept());
+    let ended = error(&client.receive());
+    assert_eq!(ended["code"], "TIMEOUT", "{ended}");
+    let given = ended["data"]["timeout_ms"].as_u64().unwrap();
+    assert!(given <= 4000, "{ended}");
+}
+
+#[test]
 fn a_call_that_is_called_off_takes_its_question_back() {
     let mut client = Client::asking();
     client.delete(1, &json!({}));

@@ -26,6 +26,10 @@ tools:
   - name: hi
     description: Say hi
     script: { shell: echo hi }
+  - name: slow
+    description: Take long
+    confirm: "Wait?"
+    script: { shell: sleep 600 }
 "#;
 
 /// A folder with the tools, and what they deleted.
