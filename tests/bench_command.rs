@@ -34,6 +34,10 @@ tools:
     description: Fail
     annotations: { idempotent: true }
     script: { shell: "echo x >> failed; exit 3" }
+  - name: asks
+    description: Ask first
+    confirm: Really?
+    script: { shell: "echo x >> asked" }
   - name: erase
     description: Erase everything
     annotations: { destructive: true }
@@ -176,6 +180,14 @@ fn a_destructive_tool_needs_a_word() {
          hint: `--yes` does it all the same\n"
     );
     assert_eq!(lines(folder.path(), "erased"), 0);
+    let (code, _, stderr) = bench(folder.path(), &["asks"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.starts_with("error: `asks` asks a person first, "),
+        "{stderr}"
+    );
+    let arguments = ["asks", "--yes", "--callers", "1", "--duration", "0.1"];
+    assert_eq!(bench(folder.path(), &arguments).0, Some(0));
     let arguments = ["erase", "--yes", "--callers", "1", "--duration", "0.1"];
     assert_eq!(bench(folder.path(), &arguments).0, Some(0));
     assert!(lines(folder.path(), "erased") > 1);

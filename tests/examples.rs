@@ -267,3 +267,25 @@ fn a_batch_passes_results_from_call_to_call() {
     assert_eq!(results[5]["id"], 3);
     assert_eq!(results[6], "Hello user 3\n");
 }
+
+#[test]
+fn a_folder_is_emptied_only_after_a_yes() {
+    let config = repository("examples/confirm/gantz.yaml");
+    let config = config.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a file"), "").unwrap();
+    let argument = format!("folder={}", folder.path().display());
+    let words = ["call", "-c", config, "empty_folder", &argument];
+    let refused = runner(&repository(""), &words);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(folder.path().join("a file").exists());
+    let listed = call("examples/confirm/gantz.yaml", &["list_folder", &argument]);
+    assert_eq!(listed, "a file\n");
+    call(
+        "examples/confirm/gantz.yaml",
+        &["--yes", "empty_folder", &argument],
+    );
+    assert!(!folder.path().join("a file").exists());
+    let dropped = call("examples/confirm/gantz.yaml", &["drop_cache", &argument]);
+    assert_eq!(dropped, "dropped\n");
+}

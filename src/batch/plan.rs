@@ -97,6 +97,11 @@ impl Plan {
         self.calls.is_empty()
     }
 
+    /// The tools it calls, each once.
+    pub fn tools(&self) -> impl Iterator<Item = &str> {
+        self.tools.iter().map(String::as_str)
+    }
+
     /// Lets the batch take no longer than `timeout`; a caller may tighten what the batch says.
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bar::Bar;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
+use super::confirm::YesOption;
 use super::exit::Exit;
 use super::terminal::Terminal;
 use super::{Format, call, logging, runtime};
@@ -39,6 +40,8 @@ pub(super) struct Batch {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
+    confirm: YesOption,
+    #[command(flatten)]
     read: ReadOptions,
 }
 
@@ -60,6 +63,10 @@ impl Batch {
                 return Ok(Exit::Usage);
             }
         };
+        if let Some(refusal) = self.confirm.refusal(&loaded.catalog, plan.tools()) {
+            call::print_failure(&refusal, None, terminal);
+            return Ok(Exit::Usage);
+        }
         let runner = async { Arc::new(Runner::new(loaded.catalog)) };
         let report = runtime::block_on(async {
             let runner = runner.await;
@@ -86,6 +93,7 @@ impl Batch {
         };
         let context = CallContext {
             client: "runner batch".to_owned(),
+            is_confirmed: self.confirm.yes,
             ..CallContext::default()
         };
         let running = batch::run(plan, Arc::new(RunnerCaller::new(runner, context)), watch);

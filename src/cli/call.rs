@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
+use super::confirm::YesOption;
 use super::exit::Exit;
 use super::state::StateOptions;
 use super::terminal::Terminal;
@@ -17,7 +18,9 @@ use super::{Format, arguments, logging, progress, runtime};
 use crate::runner::Runner;
 use crate::shutdown;
 use crate::store::Store;
-use crate::tool::{CallContext, Catalog, Failure, Outcome, Owner, ProgressSink, StoredOutput};
+use crate::tool::{
+    CallContext, Catalog, Failure, FailureCode, Outcome, Owner, ProgressSink, StoredOutput,
+};
 
 /// The largest `--json` value that is read, in bytes; the same as the largest message over MCP.
 const MAX_JSON: u64 = 4 * 1024 * 1024;
@@ -46,6 +49,8 @@ pub(super) struct CallTool {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
+    confirm: YesOption,
+    #[command(flatten)]
     state: StateOptions,
     #[command(flatten)]
     read: ReadOptions,
@@ -60,7 +65,7 @@ impl CallTool {
         let catalog = loaded.catalog;
         let arguments = self.arguments(&catalog)?;
         let store = self.state.store();
-        let work = call(catalog, store.clone(), &self.tool, arguments, terminal);
+        let work = self.call(catalog, store.clone(), arguments, terminal);
         let called = runtime::block_on(work)??;
         let exit = match called {
             Ok(outcome) => {
@@ -73,11 +78,60 @@ impl CallTool {
             }
             Err(refused) => {
                 self.print_refusal(&refused, terminal);
-                Exit::Usage
+                match refused.code {
+                    FailureCode::ConfirmationDeclined | FailureCode::Cancelled => Exit::Failed,
+                    _ => Exit::Usage,
+                }
             }
         };
         store.close();
         Ok(exit)
+    }
+
+    /// Calls the tool. Ctrl-C or SIGTERM calls it off, and its process is gone before the program ends.
+    async fn call(
+        &self,
+        catalog: Catalog,
+        store: Store,
+        arguments: Map<String, Value>,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Result<Outcome, Failure>> {
+        let mut signals = shutdown::Signals::listen()?;
+        let runner = Runner::storing(catalog, store);
+        let cancel = CancellationToken::new();
+        let (progress, reports) = ProgressSink::new();
+        let context = CallContext {
+            progress,
+            client: "runner call".to_owned(),
+            ..CallContext::default()
+        };
+        let prepared = runner
+            .prepare(&self.tool, arguments, context, cancel.clone())
+            .await;
+        let mut call = match prepared {
+            Ok(call) => call,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let asked = tokio::select! {
+            asked = self.confirm.ask(&mut call, terminal) => asked,
+            () = signals.next() => Err(Failure::new(FailureCode::Cancelled, "called off")),
+        };
+        if let Err(refused) = asked {
+            return Ok(Err(refused));
+        }
+        let running = runner.call(call);
+        tokio::pin!(running);
+        let outcome = tokio::select! {
+            outcome = &mut running => outcome,
+            () = progress::show(reports, terminal) => running.await,
+            () = signals.next() => {
+                cancel.cancel();
+                running.await
+            }
+        };
+        terminal.erase_status();
+        runner.drain().await;
+        Ok(Ok(outcome))
     }
 
     fn arguments(&self, catalog: &Catalog) -> anyhow::Result<Map<String, Value>> {
@@ -115,7 +169,7 @@ impl CallTool {
 }
 
 /// What the tool printed before it failed goes where it would have gone; the reason follows.
-fn print_failure(failure: &Failure, stored: Option<StoredFile>, terminal: &Terminal) {
+pub(super) fn print_failure(failure: &Failure, stored: Option<StoredFile>, terminal: &Terminal) {
     let partial = |stream: &str| {
         failure
             .data
@@ -173,45 +227,6 @@ pub(super) fn bounded(reader: impl Read, name: &str) -> anyhow::Result<String> {
         "{name} has more than {MAX_JSON} bytes"
     );
     Ok(text)
-}
-
-/// Calls the tool. Ctrl-C or SIGTERM calls it off, and its process is gone before the program ends.
-async fn call(
-    catalog: Catalog,
-    store: Store,
-    tool: &str,
-    arguments: Map<String, Value>,
-    terminal: &Terminal,
-) -> anyhow::Result<Result<Outcome, Failure>> {
-    let mut signals = shutdown::Signals::listen()?;
-    let runner = Runner::storing(catalog, store);
-    let cancel = CancellationToken::new();
-    let (progress, reports) = ProgressSink::new();
-    let context = CallContext {
-        progress,
-        client: "runner call".to_owned(),
-        ..CallContext::default()
-    };
-    let prepared = runner
-        .prepare(tool, arguments, context, cancel.clone())
-        .await;
-    let call = match prepared {
-        Ok(call) => call,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let running = runner.call(call);
-    tokio::pin!(running);
-    let outcome = tokio::select! {
-        outcome = &mut running => outcome,
-        () = progress::show(reports, terminal) => running.await,
-        () = signals.next() => {
-            cancel.cancel();
-            running.await
-        }
-    };
-    terminal.erase_status();
-    runner.drain().await;
-    Ok(Ok(outcome))
 }
 
 /// The outcome as one JSON object, with all that was printed where that is not too long for one.

@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::terminal::Terminal;
 use crate::tool::template::PairTemplate;
 use crate::tool::{
-    Action, BucketUse, Catalog, Http, Invocation, KeyLimits, OnLimit, OnOverflow, Origin, Program,
-    Rate, Redirects, RetryPolicy, Script, Stdin, Tool, ToolAccess,
+    Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
+    Origin, Program, Rate, Redirects, RetryPolicy, Script, Stdin, Tool, ToolAccess,
 };
 
 #[derive(Debug, Args)]
@@ -105,6 +105,7 @@ fn limits(tool: &Tool, catalog: &Catalog, config: &Path) -> String {
     }
     rows.push(row("kill_grace", "kill_grace", shown(limits.kill_grace)));
     rows.extend(resilience(tool));
+    rows.extend(person(tool));
     rows.push(row(
         "output.max_bytes",
         "output.max_bytes",
@@ -162,6 +163,22 @@ fn resilience(tool: &Tool) -> Vec<Row> {
         row("retry", "retry", none(retry)),
         row("circuit breaker", "circuit_breaker", none(breaker)),
         row("cache", "cache", none(cache)),
+    ]
+}
+
+/// What a person is asked, and what holds where nobody can be.
+fn person(tool: &Tool) -> Vec<Row> {
+    let Some(confirmation) = &tool.confirmation else {
+        return Vec::new();
+    };
+    let fallback = match confirmation.fallback {
+        ConfirmFallback::Refuse => "refuse",
+        ConfirmFallback::Allow => "allow",
+    };
+    let question = format!("{:?}", confirmation.question.written());
+    vec![
+        row("asks a person", "confirm", question),
+        row("cannot be asked", "confirm_fallback", fallback.to_owned()),
     ]
 }
 

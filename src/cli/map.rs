@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::bar::Bar;
 use super::batch::until_interrupted;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
+use super::confirm::YesOption;
 use super::exit::Exit;
 use super::terminal::Terminal;
-use super::{logging, runtime};
+use super::{call, logging, runtime};
 use crate::batch::{self, CallResult, Cut, Item, MapLimits, Mapped, RunnerCaller};
 use crate::runner::Runner;
 use crate::tool::{CallContext, Failure, FailureCode, ToolAccess};
@@ -48,6 +49,8 @@ pub(super) struct MapTool {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<NonZeroU32>,
     #[command(flatten)]
+    confirm: YesOption,
+    #[command(flatten)]
     read: ReadOptions,
 }
 
@@ -63,6 +66,11 @@ impl MapTool {
             if let Some(remediation) = &unknown.remediation {
                 terminal.error(&format!("\nhint: {remediation}"));
             }
+            return Ok(Exit::Usage);
+        }
+        let tools = std::iter::once(self.tool.as_str());
+        if let Some(refusal) = self.confirm.refusal(&loaded.catalog, tools) {
+            call::print_failure(&refusal, None, terminal);
             return Ok(Exit::Usage);
         }
         let reader: Box<dyn Read + Send> = if self.items == "-" {
@@ -96,6 +104,7 @@ impl MapTool {
         let (result, mut results) = mpsc::channel::<CallResult>(UNPRINTED);
         let context = CallContext {
             client: "runner map".to_owned(),
+            is_confirmed: self.confirm.yes,
             ..CallContext::default()
         };
         let limits = MapLimits {

@@ -10,6 +10,7 @@ mod bench;
 mod call;
 mod completions;
 mod configuration;
+mod confirm;
 mod exit;
 mod explain;
 mod init;

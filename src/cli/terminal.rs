@@ -109,6 +109,13 @@ impl Terminal {
         self.rendered(&shown(text, self.is_interactive));
     }
 
+    /// Asks the person: the answer is typed behind it.
+    pub(super) fn ask(&self, question: &str) {
+        let mut stderr = io::stderr().lock();
+        let question = shown(question, self.is_interactive);
+        drop(write!(stderr, "{question}").and_then(|()| stderr.flush()));
+    }
+
     /// Prints what was made for the terminal, colours included: nobody else's text may be in it unchecked.
     #[expect(
         clippy::unused_self,

@@ -36,6 +36,7 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
             .get_traceparent()
             .filter(|parent| is_traceparent(parent))
             .map(str::to_owned),
+        is_confirmed: false,
         started: None,
     }
 }

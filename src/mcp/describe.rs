@@ -35,6 +35,9 @@ pub(super) fn execution(tool: &Tool) -> String {
         );
     }
     text.push('.');
+    if tool.confirmation.is_some() {
+        text.push_str(" A person is asked before each call.");
+    }
     text
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::builtin::{self, Builtins};
 use super::caller::{call_context, may_list, owner, tool_access};
+use super::confirm::{Asking, Reply, Settled};
 use super::list_changes::ListChanges;
 use super::progress::Teller;
 use super::revision::Revision;
@@ -44,6 +45,7 @@ pub struct Handler {
     runner: Arc<Runner>,
     builtins: Builtins,
     list_changes: ListChanges,
+    asking: Asking,
     /// Whether the client has said that it is ready. Who says so again and again is told once all the same.
     is_ready: AtomicBool,
 }
@@ -56,6 +58,7 @@ impl Handler {
             list_changes: ListChanges::of(&runner),
             is_ready: AtomicBool::new(false),
             builtins: Builtins::new(),
+            asking: Asking::new(),
             runner,
         }
     }
@@ -67,6 +70,7 @@ impl Handler {
             runner: Arc::clone(&self.runner),
             builtins: self.builtins.clone(),
             list_changes: self.list_changes.clone(),
+            asking: self.asking.for_connection(),
             is_ready: AtomicBool::new(false),
         }
     }
@@ -136,6 +140,34 @@ impl Handler {
         self.complete_result(result)
     }
 
+    /// A call that may be run, or the answer to one that may not, or not yet: where its tool needs a person's word.
+    async fn settled(
+        &self,
+        call: Call,
+        reply: Reply,
+        teller: &mut Teller,
+        context: &RequestContext<RoleServer>,
+        revision: &Revision,
+    ) -> Result<Result<Call, CallToolResponse>, ErrorData> {
+        if call.tool.confirmation.is_none() {
+            return Ok(Ok(call));
+        }
+        // Its future is large, and every request would carry it.
+        let settling = self
+            .asking
+            .settle(call, reply, teller, context, revision, &self.runner);
+        Ok(match Box::pin(settling).await? {
+            Settled::Run(call) => Ok(call),
+            Settled::Question(mut question) => {
+                question.meta = Some(self.signed(question.meta.take()));
+                Err(question.into())
+            }
+            Settled::Refused(outcome) => {
+                Err(self.complete_result(self.answered(&outcome, revision)))
+            }
+        })
+    }
+
     /// Answers `tools/call`.
     async fn call(
         &self,
@@ -154,7 +186,11 @@ impl Handler {
             return Ok(self.complete_result(result));
         }
         let cancel = CancellationToken::new();
-        let (teller, progress) = Teller::new(context, &revision);
+        let (mut teller, progress) = Teller::new(context, &revision);
+        let reply = Reply {
+            state: request.request_state,
+            responses: request.input_responses,
+        };
         let prepared = self
             .runner
             .prepare(
@@ -168,7 +204,16 @@ impl Handler {
             )
             .await;
         match prepared {
-            Ok(call) => Ok(self.run(call, teller, context, &revision).await),
+            Ok(call) => {
+                let call = match self
+                    .settled(call, reply, &mut teller, context, &revision)
+                    .await?
+                {
+                    Ok(call) => call,
+                    Err(answer) => return Ok(answer),
+                };
+                Ok(self.run(call, teller, context, &revision).await)
+            }
             Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
             Err(failure) => Ok(self.complete_result(convert::refusal(&failure, &revision))),
         }

@@ -8,6 +8,7 @@ mod batch;
 mod builtin;
 mod caller;
 mod client;
+mod confirm;
 mod convert;
 mod describe;
 mod handler;

@@ -23,6 +23,11 @@ impl Revision {
         self.since(&ProtocolVersion::V_2025_03_26)
     }
 
+    /// A server may ask the person behind a client since 2025-06-18.
+    pub(super) fn has_elicitation(&self) -> bool {
+        self.since(&ProtocolVersion::V_2025_06_18)
+    }
+
     /// `structuredContent`, `outputSchema` and a tool's `title` exist since 2025-06-18.
     pub(super) fn has_structured_content(&self) -> bool {
         self.since(&ProtocolVersion::V_2025_06_18)

@@ -26,6 +26,8 @@ pub struct Operation {
     pub kills: Tally,
     /// What calls found in the cache.
     pub cache: Tally,
+    /// What came of asking a person.
+    pub questions: Tally,
     errors: AtomicU64,
     retries: AtomicU64,
     spilled_bytes: AtomicU64,

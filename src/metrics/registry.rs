@@ -120,7 +120,7 @@ const COUNTERS: [(&str, &str, Read); 3] = [
     ),
 ];
 
-const TALLIES: [(&str, &str, &str, Part<Tally>); 5] = [
+const TALLIES: [(&str, &str, &str, Part<Tally>); 6] = [
     (
         "runner_calls_total",
         "outcome",
@@ -150,6 +150,12 @@ const TALLIES: [(&str, &str, &str, Part<Tally>); 5] = [
         "result",
         "Calls of tools that cache: hit, shared (the run of an equal call), miss",
         |operation| &operation.cache,
+    ),
+    (
+        "runner_questions_total",
+        "outcome",
+        "Calls that need a person's word: asked, and what came of it",
+        |operation| &operation.questions,
     ),
 ];
 

@@ -35,7 +35,8 @@ pub(super) fn refused(metrics: &Metrics, tool: &str, failure: &Failure) {
 /// Counts what a call came to; `None` is a result.
 fn came_to(counters: &Operation, code: Option<FailureCode>) {
     counters.outcomes.add(code.map_or("OK", FailureCode::code));
-    let is_rejected = |code: &FailureCode| matches!(code.family(), "overload" | "validation");
+    let is_rejected =
+        |code: &FailureCode| matches!(code.family(), "overload" | "validation" | "confirmation");
     if let Some(code) = code.filter(is_rejected) {
         counters.rejections.add(code.code());
     }

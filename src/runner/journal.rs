@@ -46,6 +46,8 @@ struct Line<'a> {
     tool: &'a str,
     client: &'a str,
     arguments: &'a Map<String, Value>,
+    /// What it is but a call that is over.
+    step: Option<&'static str>,
     code: Option<FailureCode>,
     timing: Timing,
 }
@@ -88,6 +90,7 @@ impl Entry {
             tool: self.tool.as_str(),
             client: &self.client,
             arguments: self.arguments.as_object(),
+            step: None,
             code,
             timing,
         });
@@ -122,7 +125,21 @@ impl Journal {
             tool: &tool,
             client: &shortened(&context.client),
             arguments,
+            step: None,
             code: Some(failure.code),
+            timing: Timing::default(),
+        });
+    }
+
+    /// Writes down a step of a call on its way to run.
+    pub(super) fn step(&self, call: &Call, word: &'static str) {
+        self.write(&Line {
+            call: &call.id,
+            tool: call.tool.name.as_str(),
+            client: &shortened(&call.context.client),
+            arguments: call.arguments.as_object(),
+            step: Some(word),
+            code: None,
             timing: Timing::default(),
         });
     }
@@ -172,7 +189,8 @@ impl Journal {
 
 impl Line<'_> {
     fn outcome(&self) -> &'static str {
-        self.code.map_or("OK", FailureCode::code)
+        self.step
+            .unwrap_or_else(|| self.code.map_or("OK", FailureCode::code))
     }
 
     /// The line of the audit log.

@@ -8,6 +8,7 @@
 //! | `engine`, `journey` | a call through its attempts, and the time it has for them |
 //! | `backoff` | how long a failed call waits |
 //! | `breaker`, `breakers` | what keeps calls away from what keeps failing |
+//! | `confirmation` | no call without the word of a person that it needs |
 //! | `carrier` | what carries an attempt out |
 //! | `answer` | what all of it comes to |
 //! | `account` | what of it is counted |
@@ -16,7 +17,7 @@
 //! | `journal` | what of it is written down |
 //! | `visible` | which of them a caller may see |
 //!
-//! The order is: cache, breaker, queue, breaker again, run. A kept answer costs no place and no token, and is
+//! The order is: the person's word, cache, breaker, queue, breaker again, run. A kept answer costs no place and no token, and is
 //! given also while the breaker is open; what the breaker turns away does not wait.
 
 mod account;
@@ -28,6 +29,7 @@ mod breakers;
 mod cache;
 mod carrier;
 mod check;
+mod confirmation;
 mod engine;
 mod exposition;
 mod journal;
@@ -55,6 +57,7 @@ use self::breakers::Breakers;
 use self::cache::Cache;
 use self::carrier::Carrier;
 use self::check::Checker;
+pub use self::confirmation::Word;
 use self::engine::Engine;
 use self::journal::Entry;
 pub use self::journal::Journal;
@@ -213,11 +216,14 @@ impl Runner {
         })
     }
 
-    /// Runs `call` to its end. Dropping the future calls it off: its process is ended and its place comes back,
+    /// Runs `call` to its end; one that needs a person's word and has none is refused. Dropping the future calls it off: its process is ended and its place comes back,
     /// unless an equal call waits for the same answer.
     pub async fn call(&self, mut call: Call) -> Outcome {
         // A budget counts from one moment, however many attempts it pays for.
         call.context.received.get_or_insert_with(Instant::now);
+        if let Err(refused) = confirmation::held(&call, &self.engine.metrics) {
+            return self.turned_away(&call, refused);
+        }
         let account = Account::open(&self.engine.metrics, &call);
         let entry = Entry::of(self.journal(), &call);
         // A bug of ours must not leave a caller without an answer, nor take the server down.
@@ -227,6 +233,24 @@ impl Runner {
             .await
             .unwrap_or_else(|_| Answer::bug(&call));
         let outcome = answer.outcome(&call);
+        account.close(&outcome);
+        entry.close(&outcome);
+        outcome
+    }
+
+    /// Notes what came of asking a person about `call`.
+    pub fn heard(&self, call: &Call, word: Word) {
+        confirmation::count(&self.engine.metrics, call, word);
+        if let Some(step) = word.step() {
+            self.journal().step(call, step);
+        }
+    }
+
+    /// The outcome of `call` when it is turned away before it is run, counted and written down like any other.
+    pub fn turned_away(&self, call: &Call, failure: Failure) -> Outcome {
+        let account = Account::open(&self.engine.metrics, call);
+        let entry = Entry::of(self.journal(), call);
+        let outcome = Answer::failed(call, failure).outcome(call);
         account.close(&outcome);
         entry.close(&outcome);
         outcome

@@ -57,6 +57,9 @@ pub struct CallContext {
     pub received: Option<Instant>,
     /// W3C trace context the caller sent, handed on to the script.
     pub traceparent: Option<String>,
+    /// Whether a person has said yes to this call, or whoever starts it answers for that. A tool with a question
+    /// runs for no other.
+    pub is_confirmed: bool,
     /// Told once when the call has its place and is about to run, for a source of calls that keeps its own
     /// queue. A call that never runs never tells.
     pub started: Option<Arc<Notify>>,

@@ -1,6 +1,8 @@
 //! What is different between two catalogs, for those who were told of the first.
 
-use super::{Action, Catalog, Invocation, KeyLimits, Script, Stdin, Tool, ToolLimits, ToolName};
+use super::{
+    Action, Catalog, Confirmation, Invocation, KeyLimits, Script, Stdin, Tool, ToolLimits, ToolName,
+};
 
 /// What a second catalog changes about a first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl Tool {
             retry,
             circuit_breaker,
             cache,
+            confirmation,
             action,
             output,
             origins: _,
@@ -84,8 +87,17 @@ impl Tool {
             && has_same_limits(limits, &other.limits)
             && (retry, circuit_breaker, cache)
                 == (&other.retry, &other.circuit_breaker, &other.cache)
+            && asks_the_same(confirmation.as_ref(), other.confirmation.as_ref())
             && does_the_same(action, &other.action)
             && *output == other.output
+    }
+}
+
+fn asks_the_same(one: Option<&Confirmation>, other: Option<&Confirmation>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.is_same_as(other),
+        _ => false,
     }
 }
 

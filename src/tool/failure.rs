@@ -19,6 +19,10 @@ pub enum FailureCode {
     QueueTimeout,
     /// No token, and the limit says not to wait.
     RateLimited,
+    /// The call needs a person's word, and has none.
+    ConfirmationRequired,
+    /// A person was asked and said no.
+    ConfirmationDeclined,
     /// What the tool calls has failed too often of late.
     CircuitOpen,
     /// The runner is stopping.
@@ -56,6 +60,8 @@ impl FailureCode {
             Self::QueueFull => "QUEUE_FULL",
             Self::QueueTimeout => "QUEUE_TIMEOUT",
             Self::RateLimited => "RATE_LIMITED",
+            Self::ConfirmationRequired => "CONFIRMATION_REQUIRED",
+            Self::ConfirmationDeclined => "CONFIRMATION_DECLINED",
             Self::CircuitOpen => "CIRCUIT_OPEN",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Timeout => "TIMEOUT",
@@ -76,6 +82,7 @@ impl FailureCode {
     pub const fn family(self) -> &'static str {
         match self {
             Self::InvalidArguments | Self::UnknownTool => "validation",
+            Self::ConfirmationRequired | Self::ConfirmationDeclined => "confirmation",
             Self::QueueFull
             | Self::QueueTimeout
             | Self::RateLimited

@@ -9,6 +9,7 @@ mod arguments;
 mod builtin;
 mod call;
 mod catalog;
+mod confirmation;
 mod difference;
 mod environment;
 mod failure;
@@ -33,6 +34,7 @@ pub use arguments::Arguments;
 pub use builtin::BuiltinTool;
 pub use call::{Call, CallContext, CallId};
 pub use catalog::Catalog;
+pub use confirmation::{ConfirmFallback, Confirmation};
 pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
@@ -71,6 +73,8 @@ pub struct Tool {
     pub circuit_breaker: Option<BreakerRules>,
     /// Whether equal calls share an answer.
     pub cache: Option<CacheRules>,
+    /// What a person is asked before each call.
+    pub confirmation: Option<Confirmation>,
     /// What a call does.
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.

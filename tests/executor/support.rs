@@ -150,6 +150,7 @@ impl Draft {
             },
             retry: None,
             circuit_breaker: None,
+            confirmation: None,
             cache: None,
             action: Action::Script(Script {
                 invocation: self.invocation,

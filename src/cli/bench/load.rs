@@ -34,6 +34,8 @@ impl Subject {
     pub(super) async fn call(&self) -> Result<Outcome, Failure> {
         let context = CallContext {
             client: "runner bench".to_owned(),
+            // Who starts a benchmark of a tool that asks has said `--yes`.
+            is_confirmed: true,
             ..CallContext::default()
         };
         let arguments = self.arguments.clone();

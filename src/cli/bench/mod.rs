@@ -61,7 +61,7 @@ pub(super) struct Bench {
     /// The most callers that are tried
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_callers: u32,
-    /// Call a tool that says it is destructive
+    /// Call a tool that says it is destructive, or that would ask a person
     #[arg(long)]
     yes: bool,
     /// text: figures and plots; json: all figures as one object
@@ -94,9 +94,11 @@ impl Bench {
             terminal.error(&format!("error: {}\n\nhint: {hint}", unknown.message));
             return Ok(Exit::Usage);
         };
-        if tool.annotations.destructive == Some(true) && !self.yes {
+        if let Some(reason) = Self::needs_a_word(tool)
+            && !self.yes
+        {
             terminal.error(&format!(
-                "error: `{}` says that it is destructive, and would be called many times\n\nhint: `--yes` does it all the same",
+                "error: `{}` {reason}, and would be called many times\n\nhint: `--yes` does it all the same",
                 self.tool
             ));
             return Ok(Exit::Usage);
@@ -121,6 +123,14 @@ impl Bench {
             report
         })?;
         Ok(self.print(&report, &known, terminal))
+    }
+
+    /// Why a tool is not called without `--yes`.
+    fn needs_a_word(tool: &Tool) -> Option<&'static str> {
+        let is_destructive = tool.annotations.destructive == Some(true);
+        is_destructive
+            .then_some("says that it is destructive")
+            .or_else(|| tool.confirmation.as_ref().map(|_| "asks a person first"))
     }
 
     const fn is_sweep(&self) -> bool {

@@ -21,7 +21,9 @@ pub(crate) use later::{
     Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
-pub(crate) use tool::{AnnotationHints, ParameterDeclaration, Tool, TypeName, Validation};
+pub(crate) use tool::{
+    AnnotationHints, FallbackChoice, ParameterDeclaration, Tool, TypeName, Validation,
+};
 pub(crate) use union::{EnvVariables, Group, Limit, Switch, TimeoutChoice};
 
 use super::decode::{List, Named, choice, wire};
@@ -65,6 +67,9 @@ wire! {
         "cache" cache: CacheDefaults,
         /// Classes of timeouts by name; a tool says `timeout: NAME`, and `default` applies to tools without one.
         "timeouts" timeouts: Named<TimeoutClass>,
+        /// What becomes of calls that need a person's word where nobody can be asked, for tools that do not say
+        /// it themselves. Default: refuse.
+        "confirm_fallback" confirm_fallback: FallbackChoice,
         /// Databases by name.
         "databases" databases: Named<Database>,
         /// Defaults for tools that page.

@@ -27,6 +27,16 @@ choice! {
     }
 }
 
+choice! {
+    /// What becomes of a call that needs a person's word where nobody can be asked.
+    enum FallbackChoice {
+        /// It is refused.
+        "refuse" Refuse,
+        /// It runs.
+        "allow" Allow,
+    }
+}
+
 wire! {
     /// A tool: what it takes, what it runs, and how much of it may run.
     struct Tool in "a tool", Warned {
@@ -66,8 +76,10 @@ wire! {
         "task" task: TaskChoice,
         /// How long a call usually takes, for `task: auto`.
         "expected_duration" expected_duration: Time,
-        /// A question to a person before each call, with placeholders.
+        /// A question to a person before each call, with placeholders: only a yes lets it run.
         "confirm" confirm: Text,
+        /// What becomes of a call whose caller cannot ask a person. Default: refuse.
+        "confirm_fallback" confirm_fallback: FallbackChoice,
         /// Its environment: a map sets variables, a list names what must be there.
         "environment" environment: EnvVariables,
         /// Runs a process.

@@ -129,12 +129,6 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         problems,
     );
     no_effect(
-        tool.confirm.as_ref(),
-        "confirm",
-        "mark the tool with `annotations: { destructive: true }`, and let the client ask",
-        problems,
-    );
-    no_effect(
         tool.pagination.as_ref(),
         "pagination",
         "`output.inline_bytes` bounds what is sent",

@@ -1,5 +1,6 @@
 //! The last pass: wire types and the environment become a catalog.
 
+mod confirm;
 mod environment;
 mod http;
 mod interpreter;
@@ -95,6 +96,7 @@ pub(super) fn resolve(
     };
     later::document(document, problems);
     resilience::document(document, problems);
+    confirm::document(document, problems);
     later::database_urls(&context, problems);
     let server = server::settings(&context, problems);
     let tools = tools(&context, problems)?;

@@ -1,11 +1,13 @@
 //! One tool.
 
-use super::{Context, both, http, later, limits, output, parameters, remote, resilience, script};
+use super::{
+    Context, both, confirm, http, later, limits, output, parameters, remote, resilience, script,
+};
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
 use crate::config::schema::Wire;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::tool::template::{MirrorClash, Mirrors, Safety, TextSurface, TextTemplate};
+use crate::tool::template::{MirrorClash, Mirrors, Safety};
 use crate::tool::{Action, Annotations, Origins, Parameters, Tool, ToolName};
 
 /// The tool, or `None` when it is refused or not served, which has been reported. Every part is looked
@@ -40,7 +42,7 @@ pub(super) fn resolve(
     let retry = resilience::retry(context, declared, &mut origins, problems);
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
-    check_question(context, declared, &parameters, problems);
+    let confirmation = confirm::resolve(context, declared, &parameters, &mut origins, problems);
     check_mirrors(declared, &parameters, problems);
     if declared
         .rest
@@ -62,6 +64,7 @@ pub(super) fn resolve(
         retry,
         circuit_breaker,
         cache,
+        confirmation,
         action,
         output,
         origins,
@@ -137,18 +140,6 @@ fn check_mirrors(declared: &document::Tool, parameters: &Parameters, problems: &
         problem = problem.related(first, "the other one");
     }
     problems.push(problem);
-}
-
-fn check_question(
-    context: &Context<'_>,
-    declared: &document::Tool,
-    parameters: &Parameters,
-    problems: &mut Problems,
-) {
-    if let Some(question) = &declared.confirm {
-        let compiled = TextTemplate::compile(&question.text, TextSurface::Question, parameters);
-        super::template::errors_only(context, &question.node, compiled, problems);
-    }
 }
 
 /// What a call does: exactly one of `script`, `http` and `sql`.

@@ -38,6 +38,7 @@ use super::{Handler, client};
 use crate::runner::Runner;
 
 pub use self::hosts::Hosts;
+pub(super) use self::sessions::SESSION_ID;
 
 /// The path of the protocol's endpoint.
 pub const ENDPOINT: &str = "/mcp";

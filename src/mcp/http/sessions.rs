@@ -24,11 +24,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::overloaded;
 use super::uses::{InUse, Use, Uses, held};
-use crate::mcp::Client;
+use crate::mcp::{Client, confirm};
 use crate::tool::Catalog;
 
 /// The header that names a session (2025-11-25, "Session Management").
-pub(super) const SESSION_ID: &str = "mcp-session-id";
+pub(in crate::mcp) const SESSION_ID: &str = "mcp-session-id";
 
 /// Sessions at once. A session costs a task and some kilobytes, and stays until its client ends it or goes
 /// silent; the current revision needs none.
@@ -167,7 +167,12 @@ fn longest_silence(catalog: &Catalog) -> Duration {
     const MARGIN: Duration = Duration::from_mins(1);
     let longest = catalog
         .tools()
-        .map(|tool| tool.limits.queue_timeout + tool.limits.longest_run() + tool.limits.kill_grace)
+        .map(|tool| {
+            let limits = &tool.limits;
+            let word = tool.confirmation.as_ref().map(|_| confirm::PATIENCE);
+            let run = limits.queue_timeout + limits.longest_run() + limits.kill_grace;
+            run + word.unwrap_or_default()
+        })
         .max()
         .unwrap_or_default();
     SHORTEST.max(longest + MARGIN)

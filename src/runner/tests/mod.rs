@@ -2,6 +2,7 @@
 
 mod breaking;
 mod caching;
+mod confirming;
 mod retrying;
 
 use std::num::NonZeroU32;
@@ -48,6 +49,7 @@ pub(super) fn tool() -> Tool {
         },
         retry: None,
         circuit_breaker: None,
+        confirmation: None,
         cache: None,
         action: Action::Script(Script {
             invocation: Invocation::Argv {

@@ -1,7 +1,7 @@
 //! Placeholders, compiled once, for each surface they may stand on.
 //!
 //! A caller's value is only ever data. Each surface has a template type of its own that knows what
-//! keeps a value data there: [`TextTemplate`] for plain text, [`ArgvTemplate`] for an argument list,
+//! keeps a value data there: [`TextTemplate`] for plain text, [`QuestionTemplate`] for a question to a person, [`ArgvTemplate`] for an argument list,
 //! [`ShellTemplate`] for the text of a shell script; [`UrlTemplate`], [`PairTemplate`], [`HeaderTemplate`] and
 //! [`BodyTemplate`] for the parts of a request. What may stand between the braces is the same
 //! on all of them, and so is how a value becomes text; [`Mirrors`] are the variables in which every
@@ -11,6 +11,7 @@ mod argv;
 mod body;
 mod header;
 mod json;
+mod legible;
 mod mirror;
 mod parts;
 mod percent;
@@ -18,6 +19,7 @@ mod placeholder;
 mod problem;
 mod programs;
 mod query;
+mod question;
 mod reasons;
 mod shell;
 mod text;
@@ -33,6 +35,7 @@ pub use parts::Expand;
 pub(super) use percent::value as percent_encode;
 pub use problem::{Checked, Problem, ValueError};
 pub use query::PairTemplate;
+pub use question::{LONGEST_QUESTION, QuestionTemplate};
 pub use shell::{Shell, ShellCommand, ShellTemplate};
 pub use text::{TextSurface, TextTemplate};
 pub use url::{UrlTemplate, shown as shown_url};
