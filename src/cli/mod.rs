@@ -15,6 +15,7 @@ mod init;
 mod list;
 mod logging;
 mod map;
+mod pages;
 mod progress;
 mod reloading;
 mod runtime;

@@ -107,6 +107,7 @@ fn draft(invocation: Invocation) -> Draft {
             max_bytes: 1 << 20,
             inline_bytes: 64 << 10,
             on_overflow: OnOverflow::Truncate,
+            is_paged: false,
         },
         timeout: Duration::from_secs(30),
         progress_extends_timeout: None,
@@ -151,6 +152,7 @@ impl Draft {
             retry: None,
             circuit_breaker: None,
             cache: None,
+            paging: None,
             action: Action::Script(Script {
                 invocation: self.invocation,
                 stdin: self.stdin,
@@ -169,6 +171,7 @@ impl Draft {
             id: CallId::random(),
             tool: Arc::new(tool),
             arguments: Arguments::from_checked(arguments),
+            page: None,
             context: self.context,
             cancel: self.cancel,
         }

@@ -6,6 +6,7 @@ mod interpreter;
 mod later;
 mod limits;
 mod output;
+mod pages;
 mod parameters;
 mod program;
 mod rates;
@@ -95,6 +96,7 @@ pub(super) fn resolve(
     };
     later::document(document, problems);
     resilience::document(document, problems);
+    pages::document(document, problems);
     later::database_urls(&context, problems);
     let server = server::settings(&context, problems);
     let tools = tools(&context, problems)?;

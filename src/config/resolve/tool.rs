@@ -1,6 +1,8 @@
 //! One tool.
 
-use super::{Context, both, http, later, limits, output, parameters, remote, resilience, script};
+use super::{
+    Context, both, http, later, limits, output, pages, parameters, remote, resilience, script,
+};
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
 use crate::config::schema::Wire;
@@ -36,7 +38,16 @@ pub(super) fn resolve(
         &mut origins,
         problems,
     );
-    let output = output::rules(context, declared.output.as_ref(), &mut origins, problems);
+    let mut output = output::rules(context, declared.output.as_ref(), &mut origins, problems);
+    let paging = pages::rules(
+        context,
+        declared,
+        &parameters,
+        output.schema.as_ref(),
+        &mut origins,
+        problems,
+    );
+    output.is_paged = paging.is_some();
     let retry = resilience::retry(context, declared, &mut origins, problems);
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
@@ -62,6 +73,7 @@ pub(super) fn resolve(
         retry,
         circuit_breaker,
         cache,
+        paging,
         action,
         output,
         origins,

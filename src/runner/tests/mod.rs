@@ -49,6 +49,7 @@ pub(super) fn tool() -> Tool {
         retry: None,
         circuit_breaker: None,
         cache: None,
+        paging: None,
         action: Action::Script(Script {
             invocation: Invocation::Argv {
                 program: Program {
@@ -67,6 +68,7 @@ pub(super) fn tool() -> Tool {
             max_bytes: 1 << 20,
             inline_bytes: 64 << 10,
             on_overflow: OnOverflow::Truncate,
+            is_paged: false,
         },
         origins: Origins::default(),
     }
@@ -132,6 +134,7 @@ pub(super) fn call_by(tool: &Arc<Tool>, client: &str, arguments: Value) -> Call 
         id: CallId::random(),
         tool: Arc::clone(tool),
         arguments: Arguments::from_checked(arguments),
+        page: None,
         context: CallContext {
             client: client.to_owned(),
             ..CallContext::default()
