@@ -163,7 +163,6 @@ impl CallTool {
             Ok(output) => {
                 print_output(stored, &output.text, terminal);
                 if let Some(hint) = pages::hint(output) {
-                    terminal.print("\n");
                     terminal.error(&hint);
                 }
             }
@@ -301,6 +300,7 @@ async fn call(
     if way == Way::AllPages {
         called = pages::print_all(runner, called.0, &cancel, terminal).await;
     }
+    pages::finish(&mut called.0);
     runner.drain().await;
     Ok(Ok(called))
 }

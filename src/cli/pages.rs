@@ -26,6 +26,21 @@ pub(super) fn hint(output: &Output) -> Option<String> {
     })
 }
 
+/// Makes a page fit for the command line: a line of its own, without the handle, which opens nothing any more when this
+/// program has ended.
+pub(super) fn finish(outcome: &mut Outcome) {
+    let Ok(output) = &mut outcome.result else {
+        return;
+    };
+    if page(output).is_none() {
+        return;
+    }
+    if let Some(page) = output.structured.as_mut().and_then(Value::as_object_mut) {
+        page.shift_remove("result_id");
+        output.text = format!("{}\n", Value::Object(page.clone()));
+    }
+}
+
 /// Prints every item on a line of its own, page after page of the one run that gave `outcome`; says how many. A page that
 /// fails takes the place of the outcome.
 pub(super) async fn print_all(
@@ -44,7 +59,11 @@ pub(super) async fn print_all(
         }
         printed += items.len();
         let is_named = |name: &&str| page.get(*name).is_some();
-        let next: Map<String, Value> = [("result_id", "result_id"), ("offset", "next_offset")]
+        let largest = runner
+            .catalog()
+            .get(outcome.tool.as_str())
+            .and_then(|tool| Some(tool.paging.as_ref()?.max_size));
+        let mut next: Map<String, Value> = [("result_id", "result_id"), ("offset", "next_offset")]
             .iter()
             .filter(|(_, from)| is_named(from))
             .map(|(name, from)| ((*name).to_owned(), page[*from].clone()))
@@ -52,6 +71,7 @@ pub(super) async fn print_all(
         if next.len() < 2 {
             return (outcome, printed);
         }
+        next.extend(largest.map(|largest| ("page_size".to_owned(), largest.into())));
         let context = CallContext {
             client: "runner call".to_owned(),
             ..CallContext::default()

@@ -365,7 +365,7 @@ mod tests {
         for (text, told) in [
             ("{\"a\": 1}", "it is no list"),
             ("", "it is no list"),
-            ("[1, 2", "at byte 6: the list has no end"),
+            ("[1, 2", "at byte 5: the list has no end"),
             ("[1,,2]", "at byte 3: an item is missing"),
             ("[1,]", "at byte 3: an item is missing"),
             ("[1] x", "at byte 4: something follows the list"),
