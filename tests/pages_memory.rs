@@ -26,7 +26,7 @@ tools:
           text = 'x' * 80
           sys.stdout.write('[')
           for block in range(1000):
-              items = ','.join(f'{{"n": {block * 1000 + n}, "text": "{text}"}}' for n in range(1000))
+              items = ','.join('{"n": %d, "text": "%s"}' % (block * 1000 + n, text) for n in range(1000))
               sys.stdout.write((',' if block else '') + items)
           print(']')
     timeout: 120s

@@ -51,6 +51,15 @@ impl<'a> Asked<'a> {
         &self.call.tool.output
     }
 
+    /// How the tool itself writes lists.
+    fn printed_shape(&self) -> ListShape {
+        if self.output().format == OutputFormat::Jsonl {
+            ListShape::Lines
+        } else {
+            ListShape::Array
+        }
+    }
+
     fn wanted(&self) -> ItemsWanted {
         ItemsWanted {
             offset: self.request.offset,
@@ -71,7 +80,7 @@ impl Pages {
         let asked = Asked::of(call)?;
         let id = asked.request.result_id.as_deref()?;
         let read = tokio::select! {
-            read = self.read(asked, id, false) => read.map_err(|error| unread(asked, &error)),
+            read = self.read(asked, id, None) => read.map_err(|error| unread(asked, &error)),
             () = call.cancel.cancelled() => {
                 Err(Failure::new(FailureCode::Cancelled, "the call was cancelled"))
             }
@@ -106,7 +115,8 @@ impl Pages {
             return Ok(shown(asked, &page, None, warnings));
         }
         if let Some(stored) = output.stored.clone().filter(StoredOutput::is_whole) {
-            match self.read(asked, stored.id.as_str(), true).await {
+            let shape = asked.printed_shape();
+            match self.read(asked, stored.id.as_str(), Some(shape)).await {
                 Ok(page) => {
                     let page = checked(asked, page)?;
                     return Ok(shown(asked, &page, Some(stored.id.as_str()), warnings));
@@ -130,7 +140,7 @@ impl Pages {
         warnings: &mut Vec<String>,
     ) -> Result<Output, Failure> {
         let problem = match self.write(asked, &items).await {
-            Ok(id) => match self.read(asked, id.as_str(), true).await {
+            Ok(id) => match self.read(asked, id.as_str(), Some(ListShape::Array)).await {
                 Ok(page) => {
                     let page = checked(asked, page)?;
                     return Ok(shown(asked, &page, Some(id.as_str()), warnings));
@@ -161,12 +171,12 @@ impl Pages {
         }
     }
 
-    /// Reads a page; of a result that was not read before, where its items are is found first.
+    /// Reads a page; of a result that was not read before, whose shape is told, where its items are is found first.
     async fn read(
         &self,
         asked: Asked<'_>,
         id: &str,
-        is_first: bool,
+        unread: Option<ListShape>,
     ) -> Result<ItemPage, ItemsError> {
         let gone = || ItemsError::Read(std::io::Error::other("the reading thread failed").into());
         let thread = Arc::clone(&self.threads).acquire_owned().await;
@@ -176,14 +186,9 @@ impl Pages {
             asked.call.tool.name.clone(),
             asked.call.context.owner.clone(),
         );
-        let shape = if asked.output().format == OutputFormat::Jsonl {
-            ListShape::Lines
-        } else {
-            ListShape::Array
-        };
         let reading = spawn_blocking(move || {
             let _thread = thread;
-            if is_first {
+            if let Some(shape) = unread {
                 store.find_items(&id, &owner, shape, wanted.bytes)?;
             }
             store.items(&id, &owner, &tool, wanted)

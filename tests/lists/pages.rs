@@ -28,6 +28,11 @@ tools:
     script: { shell: "echo ran >> runs; seq 0 99 | sed 's/.*/{\"n\": &}/'" }
     output: { format: jsonl, max_bytes: 200B, inline_bytes: 200B }
     pagination: { default_size: 10 }
+  - name: short_lines
+    description: Give lines that memory holds
+    script: { shell: "echo ran >> runs; seq 0 99 | sed 's/.*/{\"n\": &}/'" }
+    output: { format: jsonl }
+    pagination: { default_size: 10 }
   - name: wide
     description: Give items of many sizes
     script:
@@ -116,11 +121,13 @@ async fn all(world: &World, tool: &str) -> (Vec<u64>, usize) {
 }
 
 #[tokio::test]
-async fn lines_longer_than_memory_are_cut_the_same() {
+async fn lines_are_cut_the_same_be_they_longer_than_memory_or_not() {
     let world = World::new(TOOLS);
-    let (found, pages) = all(&world, "lines").await;
-    assert_eq!(found, (0..100).collect::<Vec<u64>>());
-    assert_eq!((pages, world.runs()), (10, 1));
+    for (runs, tool) in [(1, "lines"), (2, "short_lines")] {
+        let (found, pages) = all(&world, tool).await;
+        assert_eq!(found, (0..100).collect::<Vec<u64>>());
+        assert_eq!((pages, world.runs()), (10, runs));
+    }
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ impl World {
     pub(crate) async fn call_as(&self, token: &str, tool: &str, arguments: Value) -> Value {
         let request = self.calling(tool, arguments, json!({}));
         let answer = request.bearer_auth(token).send().await.unwrap();
-        let mut answer: Value = answer.json().await.unwrap();
+        let mut answer = messages(&answer.text().await.unwrap()).pop().unwrap();
         assert!(answer["error"].is_null(), "{answer}");
         answer["result"].take()
     }
@@ -91,16 +91,22 @@ impl World {
     /// The messages that a call with a progress token is answered with, the result last.
     pub(crate) async fn told(&self, tool: &str) -> Vec<Value> {
         let request = self.calling(tool, json!({}), json!({"progressToken": "t"}));
-        let events = request.send().await.unwrap().text().await.unwrap();
-        let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
-        data.filter_map(|data| serde_json::from_str(data).ok())
-            .collect()
+        messages(&request.send().await.unwrap().text().await.unwrap())
     }
 
     /// How often the script ran that adds a line to the file `runs`.
     pub(crate) fn runs(&self) -> usize {
         runs(self.folder.path())
     }
+}
+
+/// The messages of an answer: one, or a stream of events where it takes longer.
+fn messages(answer: &str) -> Vec<Value> {
+    let lines = answer.lines();
+    let data = lines.map(|line| line.strip_prefix("data:").unwrap_or(line));
+    data.filter_map(|data| serde_json::from_str(data).ok())
+        .filter(Value::is_object)
+        .collect()
 }
 
 /// The lines of the file `runs`.
