@@ -3,13 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
 use std::path::Path;
-use std::time::Instant;
 
 use runner::config::{LoadOptions, load_text};
 use runner::runner::Runner;
 use runner::store::{Store, StoreLimits};
 use runner::tool::CallContext;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Prints a million items of about a hundred bytes each as one list.

@@ -6,10 +6,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::support::{RUNNER, command, runner, texts};
 use crate::world::runs;
@@ -23,7 +24,7 @@ tools:
     pagination: { default_size: 3 }
   - name: hangs
     description: Give five items, then wait for a file
-    script: { shell: "for n in 1 2 3 4 5; do echo $n; done; while ! [ -e done ]; do sleep 0.05; done; echo 6" }
+    script: { shell: "for n in 1 2 3 4 5; do echo $n; done; touch ready; while ! [ -e done ]; do sleep 0.05; done; echo 6" }
     output: { format: jsonl }
     timeout: 60s
   - name: late
@@ -106,6 +107,34 @@ fn items_are_printed_as_they_come() {
     assert_eq!(lines.next().unwrap().unwrap(), "6");
     assert!(lines.next().is_none(), "and nothing is printed twice");
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn ctrl_c_gives_the_items_that_came() {
+    let folder = folder();
+    let child = command(folder.path(), &["call", "hangs", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_mins(1);
+    while !folder.path().join("ready").exists() {
+        assert!(Instant::now() < until, "the script never printed its items");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let words = ["-INT", &child.id().to_string()];
+    assert!(Command::new("kill").args(words).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let error = &outcome["error"];
+    assert_eq!(
+        (
+            &error["code"],
+            &error["data"]["items"],
+            &error["data"]["complete"]
+        ),
+        (&json!("CANCELLED"), &json!([1, 2, 3, 4, 5]), &json!(false))
+    );
 }
 
 #[test]

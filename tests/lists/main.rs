@@ -6,6 +6,7 @@ mod clients;
 mod command;
 mod pages;
 mod refusals;
+mod services;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,9 +1,10 @@
 //! Pages out of one run.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::{World, numbers};
 

@@ -52,7 +52,7 @@ impl World {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    fn calling(&self, tool: &str, arguments: Value, meta: Value) -> RequestBuilder {
+    fn calling(&self, tool: &str, arguments: &Value, meta: &Value) -> RequestBuilder {
         let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
         self.request("tools/call", Some(tool), params)
     }
@@ -64,7 +64,7 @@ impl World {
 
     /// The result of a call with a token.
     pub(crate) async fn call_as(&self, token: &str, tool: &str, arguments: Value) -> Value {
-        let request = self.calling(tool, arguments, json!({}));
+        let request = self.calling(tool, &arguments, &json!({}));
         let answer = request.bearer_auth(token).send().await.unwrap();
         let mut answer = messages(&answer.text().await.unwrap()).pop().unwrap();
         assert!(answer["error"].is_null(), "{answer}");
@@ -90,7 +90,7 @@ impl World {
 
     /// The messages that a call with a progress token is answered with, the result last.
     pub(crate) async fn told(&self, tool: &str) -> Vec<Value> {
-        let request = self.calling(tool, json!({}), json!({"progressToken": "t"}));
+        let request = self.calling(tool, &json!({}), &json!({"progressToken": "t"}));
         messages(&request.send().await.unwrap().text().await.unwrap())
     }
 
