@@ -289,3 +289,167 @@ fn a_folder_is_emptied_only_after_a_yes() {
     let dropped = call("examples/confirm/gantz.yaml", &["drop_cache", &argument]);
     assert_eq!(dropped, "dropped\n");
 }
+
+#[test]
+fn long_lists_come_in_pages() {
+    let state = tempfile::tempdir().unwrap();
+    let example = "examples/paging/gantz.yaml";
+    let options = ["--state-dir", state.path().to_str().unwrap()];
+    let with = |words: &[&str]| call(example, &[&options, words].concat());
+    let page: Value = serde_json::from_str(&with(&["inventory", "warehouse=north"])).unwrap();
+    assert_eq!(page["items"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        (&page["total"], &page["has_more"], &page["next_offset"]),
+        (&json!(450), &json!(true), &json!(20))
+    );
+    let all = with(&["inventory", "warehouse=south", "--all"]);
+    assert_eq!(all.lines().count(), 450);
+    assert!(
+        all.ends_with("{\"article\":\"A-2449\",\"stock\":43}\n"),
+        "{all}"
+    );
+    let page: Value = serde_json::from_str(&with(&["movements"])).unwrap();
+    assert_eq!(
+        (page["items"].as_array().unwrap().len(), &page["total"]),
+        (50, &json!(1000))
+    );
+    assert_eq!(with(&["movements", "--all"]).lines().count(), 1000);
+}
+
+#[test]
+fn items_come_one_by_one_and_a_timeout_keeps_them() {
+    let example = "examples/streaming/gantz.yaml";
+    let folder = repository("examples/streaming");
+    let words = format!("folder={}", folder.display());
+    for way in [
+        &["check_files", &words][..],
+        &["check_files", &words, "--stream"],
+    ] {
+        let items: Vec<Value> = call(example, way)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let files: Vec<_> = items
+            .iter()
+            .map(|item| item["file"].as_str().unwrap())
+            .collect();
+        assert_eq!(files, ["check_files.py", "gantz.yaml", "slow_checks.py"]);
+        let bytes = fs::metadata(folder.join("gantz.yaml")).unwrap().len();
+        assert_eq!(items[1]["bytes"], bytes);
+    }
+    let config = repository(example);
+    let words = [
+        "call",
+        "-c",
+        config.to_str().unwrap(),
+        "slow_checks",
+        "--format",
+        "json",
+    ];
+    let output = runner(&repository(""), &words);
+    assert_eq!(output.status.code(), Some(1));
+    let outcome: Value = serde_json::from_str(&texts(&output).0).unwrap();
+    let data = &outcome["error"]["data"];
+    assert_eq!(data["items"].as_array().unwrap().len(), 5, "{outcome}");
+    assert_eq!(
+        (&data["items"][4]["site"], &data["complete"]),
+        (&json!("epsilon"), &json!(false))
+    );
+}
+
+#[test]
+fn what_is_flaky_is_tried_again_kept_away_and_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = format!("folder={}", folder.path().display());
+    let example = "examples/resilience/gantz.yaml";
+    assert_eq!(call(example, &["flaky", &words]), "here it is\n");
+    let attempts = fs::read_to_string(folder.path().join("attempts")).unwrap();
+    assert_eq!(attempts.lines().count(), 3);
+
+    let (config, calls) = (
+        repository(example),
+        repository("examples/resilience/calls.json"),
+    );
+    let (config, calls) = (config.to_str().unwrap(), calls.to_str().unwrap());
+    let output = runner(
+        &repository(""),
+        &["batch", calls, "-c", config, "--format", "json"],
+    );
+    assert_eq!(output.status.code(), Some(1), "the partner is down");
+    let answer: Value = serde_json::from_str(&texts(&output).0).unwrap();
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!(
+        results[0]["result"], results[1]["result"],
+        "one process gave both"
+    );
+    assert_eq!(results[1]["timing"]["cached"], true);
+    assert_ne!(
+        results[0]["result"]["process"],
+        results[2]["result"]["process"]
+    );
+    let codes: Vec<_> = results[3..]
+        .iter()
+        .map(|result| result["error"]["code"].as_str().unwrap())
+        .collect();
+    let count = |code: &str| codes.iter().filter(|known| **known == code).count();
+    assert_eq!(
+        (count("EXIT_STATUS"), count("CIRCUIT_OPEN")),
+        (2, 2),
+        "{codes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_tells_what_it_does() {
+    let server = support::Server::start(&repository("examples/metrics-status/gantz.yaml"));
+    let calling = async |tool: &str, arguments: Value| -> Value {
+        let params = json!({"name": tool, "arguments": arguments, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }});
+        let request = reqwest::Client::new()
+            .post(&server.url)
+            .header("Accept", "application/json, text/event-stream")
+            .header("Mcp-Protocol-Version", "2026-07-28")
+            .header("Mcp-Method", "tools/call")
+            .header("Mcp-Name", tool)
+            .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}));
+        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["result"].take()
+    };
+    let done = calling("work", json!({"seconds": 0})).await;
+    assert_eq!(done["content"][0]["text"], "done\n");
+    assert_eq!(calling("fail", json!({})).await["isError"], true);
+
+    let read = async |path: &str| {
+        let answer = reqwest::get(server.at(path)).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let metrics = read("/metrics").await;
+    for line in [
+        "operation_errors_total{operation_type=\"fail\"} 1",
+        "runner_calls_total{operation_type=\"work\",outcome=\"OK\"} 1",
+        "runner_max_parallel{operation_type=\"work\"} 2",
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line}:\n{metrics}"
+        );
+    }
+    let status: Value = serde_json::from_str(&read("/status").await).unwrap();
+    let told = calling("status", json!({})).await;
+    let names = |status: &Value| -> Vec<Value> {
+        let tools = status["tools"].as_array().unwrap();
+        tools.iter().map(|tool| tool["name"].clone()).collect()
+    };
+    assert_eq!(names(&status), [json!("work"), json!("fail")], "{status}");
+    assert_eq!(names(&told["structuredContent"]), names(&status));
+    let url = server.at("");
+    let output = tokio::task::spawn_blocking(move || runner(&repository(""), &["status", &url]));
+    let output = output.await.unwrap();
+    let (stdout, stderr) = texts(&output);
+    assert!(
+        output.status.success() && stdout.contains("work"),
+        "{stdout}{stderr}"
+    );
+}

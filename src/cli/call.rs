@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
@@ -14,12 +15,13 @@ use super::confirm::YesOption;
 use super::exit::Exit;
 use super::state::StateOptions;
 use super::terminal::Terminal;
-use super::{Format, arguments, logging, progress, runtime};
+use super::{Format, arguments, logging, pages, progress, runtime};
 use crate::runner::Runner;
 use crate::shutdown;
 use crate::store::Store;
 use crate::tool::{
-    CallContext, Catalog, Failure, FailureCode, Outcome, Owner, ProgressSink, StoredOutput,
+    CallContext, Catalog, Failure, FailureCode, ItemSink, Outcome, OutputFormat, Owner,
+    ProgressSink, StoredOutput,
 };
 
 /// The largest `--json` value that is read, in bytes; the same as the largest message over MCP.
@@ -48,12 +50,30 @@ pub(super) struct CallTool {
     /// text: the tool's own output; json: the whole outcome as one object
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Print each item of a tool with `output.format: jsonl` as it comes; so it is on a terminal in any case, unless
+    /// the tool is tried again when it fails
+    #[arg(long)]
+    stream: bool,
+    /// Print all items of a tool that pages, one a line: one run, and every page of it
+    #[arg(long, conflicts_with = "stream")]
+    all: bool,
     #[command(flatten)]
     confirm: YesOption,
     #[command(flatten)]
     state: StateOptions,
     #[command(flatten)]
     read: ReadOptions,
+}
+
+/// How the items of a result are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// With the result.
+    Together,
+    /// As they come.
+    AsTheyCome,
+    /// Page after page.
+    AllPages,
 }
 
 impl CallTool {
@@ -65,11 +85,15 @@ impl CallTool {
         let catalog = loaded.catalog;
         let arguments = self.arguments(&catalog)?;
         let store = self.state.store();
-        let work = self.call(catalog, store.clone(), arguments, terminal);
+        let way = self.way(&catalog, terminal)?;
+        let work = async {
+            let runner = Runner::storing(catalog, store.clone());
+            self.call(&runner, arguments, way, terminal).await
+        };
         let called = runtime::block_on(work)??;
         let exit = match called {
-            Ok(outcome) => {
-                self.print(&outcome, &store, terminal);
+            Ok((outcome, printed)) => {
+                self.print(&outcome, printed, &store, terminal);
                 if outcome.result.is_ok() {
                     Exit::Done
                 } else {
@@ -88,20 +112,27 @@ impl CallTool {
         Ok(exit)
     }
 
-    /// Calls the tool. Ctrl-C or SIGTERM calls it off, and its process is gone before the program ends.
+    /// Calls the tool, and prints its items where `way` says so; says how many. Ctrl-C or SIGTERM calls it off,
+    /// and its process is gone before the program ends.
     async fn call(
         &self,
-        catalog: Catalog,
-        store: Store,
+        runner: &Runner,
         arguments: Map<String, Value>,
+        way: Way,
         terminal: &Terminal,
-    ) -> anyhow::Result<Result<Outcome, Failure>> {
+    ) -> anyhow::Result<Result<(Outcome, usize), Failure>> {
         let mut signals = shutdown::Signals::listen()?;
-        let runner = Runner::storing(catalog, store);
         let cancel = CancellationToken::new();
         let (progress, reports) = ProgressSink::new();
+        let (sink, items) = if way == Way::AsTheyCome {
+            let (sink, items) = ItemSink::new();
+            (sink, Some(items))
+        } else {
+            (ItemSink::default(), None)
+        };
         let context = CallContext {
             progress,
+            items: sink,
             client: "runner call".to_owned(),
             ..CallContext::default()
         };
@@ -119,10 +150,10 @@ impl CallTool {
         if let Err(refused) = asked {
             return Ok(Err(refused));
         }
-        let running = runner.call(call);
+        let running = printing(runner.call(call), items, terminal);
         tokio::pin!(running);
-        let outcome = tokio::select! {
-            outcome = &mut running => outcome,
+        let mut called = tokio::select! {
+            called = &mut running => called,
             () = progress::show(reports, terminal) => running.await,
             () = signals.next() => {
                 cancel.cancel();
@@ -130,8 +161,12 @@ impl CallTool {
             }
         };
         terminal.erase_status();
+        if way == Way::AllPages {
+            called = pages::print_all(runner, called.0, &cancel, terminal).await;
+        }
+        pages::finish(&mut called.0);
         runner.drain().await;
-        Ok(Ok(outcome))
+        Ok(Ok(called))
     }
 
     fn arguments(&self, catalog: &Catalog) -> anyhow::Result<Map<String, Value>> {
@@ -146,13 +181,56 @@ impl CallTool {
         Ok(arguments)
     }
 
-    fn print(&self, outcome: &Outcome, store: &Store, terminal: &Terminal) {
+    /// How items are printed.
+    fn way(&self, catalog: &Catalog, terminal: &Terminal) -> anyhow::Result<Way> {
+        let Some(tool) = catalog.get(&self.tool) else {
+            return Ok(Way::Together);
+        };
+        anyhow::ensure!(
+            self.format == Format::Text || !(self.stream || self.all),
+            "`--stream` and `--all` print items, and `--format json` the whole outcome at the end: choose one"
+        );
+        if self.all {
+            anyhow::ensure!(
+                tool.paging.is_some(),
+                "`--all` is for tools with `pagination`, and `{}` has none: it prints all it has",
+                tool.name
+            );
+            return Ok(Way::AllPages);
+        }
+        let has_items = tool.output.format == OutputFormat::Jsonl;
+        if !self.stream {
+            let is_watched = self.format == Format::Text && terminal.shows_results();
+            let streams = has_items && is_watched && tool.retry.is_none();
+            return Ok(if streams {
+                Way::AsTheyCome
+            } else {
+                Way::Together
+            });
+        }
+        anyhow::ensure!(
+            has_items,
+            "`--stream` is for tools with `output.format: jsonl`, and `{}` is none",
+            tool.name
+        );
+        Ok(Way::AsTheyCome)
+    }
+
+    /// Prints what came of the call, without the items that are `printed` already.
+    fn print(&self, outcome: &Outcome, printed: usize, store: &Store, terminal: &Terminal) {
         if self.format == Format::Json {
             return terminal.line(&format!("{:#}", whole(outcome, store)));
         }
         let stored = outcome.stored().and_then(|stored| opened(store, stored));
         match &outcome.result {
-            Ok(output) => print_output(stored, &output.text, terminal),
+            Ok(_) if printed > 0 => {}
+            Ok(output) => {
+                print_output(stored, &output.text, terminal);
+                if let Some(hint) = pages::hint(output) {
+                    terminal.error(&hint);
+                }
+            }
+            Err(failure) if printed > 0 => print_reason(failure, terminal),
             Err(failure) => print_failure(failure, stored, terminal),
         }
         for warning in &outcome.warnings {
@@ -170,15 +248,27 @@ impl CallTool {
 
 /// What the tool printed before it failed goes where it would have gone; the reason follows.
 pub(super) fn print_failure(failure: &Failure, stored: Option<StoredFile>, terminal: &Terminal) {
-    let partial = |stream: &str| {
-        failure
-            .data
-            .get(stream)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    print_output(stored, partial("stdout"), terminal);
-    let stderr = partial("stderr");
+    let items = failure.data.get("items").and_then(Value::as_array);
+    match (partial(failure, "stdout"), items) {
+        ("", Some(items)) if stored.is_none() => {
+            for item in items {
+                terminal.line(&item.to_string());
+            }
+        }
+        (stdout, _) => print_output(stored, stdout, terminal),
+    }
+    print_reason(failure, terminal);
+}
+
+/// What the tool printed on a stream before it failed.
+fn partial<'a>(failure: &'a Failure, stream: &str) -> &'a str {
+    let text = failure.data.get(stream).and_then(Value::as_str);
+    text.unwrap_or_default()
+}
+
+/// What it said on standard error, and why it failed.
+fn print_reason(failure: &Failure, terminal: &Terminal) {
+    let stderr = partial(failure, "stderr");
     if !stderr.is_empty() {
         terminal.error(stderr);
     }
@@ -227,6 +317,36 @@ pub(super) fn bounded(reader: impl Read, name: &str) -> anyhow::Result<String> {
         "{name} has more than {MAX_JSON} bytes"
     );
     Ok(text)
+}
+
+/// Waits for a call and prints its items meanwhile; says how many.
+async fn printing(
+    call: impl Future<Output = Outcome>,
+    items: Option<mpsc::Receiver<String>>,
+    terminal: &Terminal,
+) -> (Outcome, usize) {
+    let Some(mut items) = items else {
+        return (call.await, 0);
+    };
+    let mut printed = 0;
+    let mut print = |item: String| {
+        printed += 1;
+        terminal.erase_status();
+        terminal.line(&item);
+    };
+    tokio::pin!(call);
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(item) = items.recv() => print(item),
+            outcome = &mut call => break outcome,
+        }
+    };
+    // All of them are on their way before the outcome is.
+    while let Ok(item) = items.try_recv() {
+        print(item);
+    }
+    (outcome, printed)
 }
 
 /// The outcome as one JSON object, with all that was printed where that is not too long for one.

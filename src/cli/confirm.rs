@@ -22,7 +22,7 @@ impl YesOption {
     /// # Errors
     /// When the person says no, and when nobody can be asked and the file does not allow that.
     pub(super) async fn ask(&self, call: &mut Call, terminal: &Terminal) -> Result<(), Failure> {
-        let Some(confirmation) = &call.tool.confirmation else {
+        let Some(confirmation) = call.confirmation() else {
             return Ok(());
         };
         if self.yes {

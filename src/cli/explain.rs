@@ -40,9 +40,11 @@ impl Explain {
         terminal.line(&format!("{}: {}\n", tool.name, tool.description.trim_end()));
         terminal.print(&limits(tool, &loaded.catalog, &self.config));
         terminal.print(&action(&tool.action));
+        let own = tool.parameters.schema().value();
+        let shown = tool.paging.as_ref().map(|rules| rules.input_schema(own));
         terminal.line(&format!(
             "input schema\n{:#}",
-            tool.parameters.schema().value()
+            shown.as_ref().unwrap_or(own)
         ));
         Ok(Exit::Done)
     }
@@ -158,11 +160,16 @@ fn resilience(tool: &Tool) -> Vec<Row> {
         };
         format!("{}, {whose}", shown(rules.ttl))
     });
+    let pages = tool
+        .paging
+        .as_ref()
+        .map(|rules| format!("{} items, at most {}", rules.default_size, rules.max_size));
     let none = |figure: Option<String>| figure.unwrap_or_else(|| "none".to_owned());
     vec![
         row("retry", "retry", none(retry)),
         row("circuit breaker", "circuit_breaker", none(breaker)),
         row("cache", "cache", none(cache)),
+        row("pages", "pagination", none(pages)),
     ]
 }
 

@@ -17,6 +17,7 @@ mod init;
 mod list;
 mod logging;
 mod map;
+mod pages;
 mod progress;
 mod reloading;
 mod runtime;

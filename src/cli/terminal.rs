@@ -46,6 +46,11 @@ impl Terminal {
         self.is_interactive
     }
 
+    /// Whether a person looks at the results.
+    pub(super) const fn shows_results(&self) -> bool {
+        self.spells_out_results
+    }
+
     /// Shows one line in the place of the one before, until it is erased.
     pub(super) fn status(&self, text: &str) {
         if self.is_interactive {

@@ -16,7 +16,7 @@ use super::process::{Bounds, End, Ended, Roll, Running, Stops, supervise};
 use super::verdict::{Terms, verdict};
 use crate::guard;
 use crate::store::Store;
-use crate::tool::{Action, Call, Failure, FailureCode, OnOverflow, Output, Owner};
+use crate::tool::{Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat};
 
 /// What is kept of standard error: a little of its beginning, more of its end.
 const STDERR_KEPT: (usize, usize) = (4 * 1024, 60 * 1024);
@@ -174,19 +174,21 @@ impl ScriptExecutor {
 /// What becomes of the output of a call: kept, and stored in `store` where its tool says so.
 pub(super) fn recording(store: &Store, call: &Call) -> Recording {
     let rules = &call.tool.output;
-    let recording = Recording::new(Capture::halves(rules.max_bytes));
-    if rules.on_overflow != OnOverflow::Spill {
+    let mut recording = Recording::new(Capture::halves(rules.max_bytes));
+    if rules.format == OutputFormat::Jsonl {
+        let (progress, items) = (call.context.progress.clone(), call.context.items.clone());
+        recording = recording.of_items(rules.max_bytes, progress, items);
+    }
+    if rules.on_overflow != OnOverflow::Spill && !rules.is_paged {
         return recording;
     }
     let tool = call.tool.name.clone();
-    // Clients that share a tool's answers share the way to the whole of one, too.
-    let is_shared = call.tool.cache.as_ref().is_some_and(|rules| rules.shared);
-    let owner = if is_shared {
-        Owner::Bearer
-    } else {
-        call.context.owner.clone()
-    };
-    recording.storing(store.clone(), owner, tool, rules.inline_bytes as u64)
+    recording.storing(
+        store.clone(),
+        call.output_owner(),
+        tool,
+        rules.inline_bytes as u64,
+    )
 }
 
 /// Why a call is not even started, if so.

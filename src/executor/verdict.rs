@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::output::{excerpt, interpret, not_whole};
+use super::output::{excerpt, interpret, not_whole, with_items};
 use super::process::{End, Ended, Exit, Launch, Leftovers, Why};
 use crate::tool::{Call, Failure, FailureCode, Output, ToolName};
 
@@ -63,7 +63,8 @@ pub(super) fn verdict(
     let failure = match &ended.end {
         End::Exited(Exit::Code(0)) => {
             warnings.extend(near_timeout(ended.ran, terms.longest()));
-            let interpreted = interpret(&ended.stdout, &ended.kept, &call.tool.output);
+            let (lines, rules) = (ended.lines.as_ref(), &call.tool.output);
+            let interpreted = interpret(&ended.stdout, &ended.kept, lines, rules);
             warnings.extend(interpreted.warnings);
             let said = excerpt(&ended.stderr, STDERR_SHOWN.0, STDERR_SHOWN.1);
             let result = interpreted
@@ -96,12 +97,16 @@ fn with_output(failure: Failure, call: &Call, ended: &Ended) -> Failure {
     let inline = call.tool.output.inline_bytes;
     let stdout = excerpt(&ended.stdout, inline - inline / 2, inline / 2);
     let stderr = excerpt(&ended.stderr, STDERR_SHOWN.0, STDERR_SHOWN.1);
-    failure
+    let failure = failure
         .stored(ended.kept.output().cloned())
         .with("timeout_ms", millis(ended.allowed))
         .with("elapsed_ms", millis(ended.ran))
         .with("stdout", stdout.text)
-        .with("stderr", stderr.text)
+        .with("stderr", stderr.text);
+    match &ended.lines {
+        Some(lines) => with_items(failure, lines, &ended.stdout, &call.tool.output),
+        None => failure,
+    }
 }
 
 fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &Ended) -> Failure {

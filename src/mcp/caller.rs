@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
-use crate::tool::{CallContext, Owner, ProgressSink, ToolAccess};
+use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, ToolAccess};
 
 /// The longest client name that is handed on, in characters.
 const MAX_NAME: usize = 128;
@@ -25,6 +25,7 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
         tools: tool_access(context),
         owner: owner(context),
         progress: ProgressSink::default(),
+        items: ItemSink::default(),
         budget: context
             .meta
             .get("timeout_ms")

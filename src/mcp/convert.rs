@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::describe;
 use super::revision::Revision;
-use crate::tool::{Annotations, Failure, Outcome, Output, Tool};
+use crate::tool::{Annotations, Failure, Outcome, Output, PageRules, Tool};
 
 /// Where the timing of a call stands in a result's `_meta`.
 const TIMING: &str = "runner/timing";
@@ -26,7 +26,7 @@ pub(super) fn tool(tool: &Tool, describe_limits: bool, revision: &Revision) -> M
     let mut shown = McpTool::new(
         tool.name.as_str().to_owned(),
         description(tool, describe_limits),
-        object(tool.parameters.schema().value()),
+        input_schema(tool),
     );
     if revision.has_structured_content() {
         shown.title.clone_from(&tool.title);
@@ -52,9 +52,21 @@ fn description(tool: &Tool, describe_limits: bool) -> String {
 
 /// The tool's output schema, where the revision can carry it: before 2026-07-28 only objects could.
 fn output_schema(tool: &Tool, revision: &Revision) -> Option<Arc<JsonObject>> {
-    let schema = tool.output.schema.as_ref()?.value().as_object()?;
+    let own = tool.output.schema.as_ref()?.value();
+    if tool.paging.is_some() {
+        return Some(object(&PageRules::page_schema(own)));
+    }
+    let schema = own.as_object()?;
     let is_object = schema.get("type").and_then(Value::as_str) == Some("object");
     (is_object || revision.has_any_structure()).then(|| Arc::new(schema.clone()))
+}
+
+fn input_schema(tool: &Tool) -> Arc<JsonObject> {
+    let own = tool.parameters.schema().value();
+    match &tool.paging {
+        Some(rules) => object(&rules.input_schema(own)),
+        None => object(own),
+    }
 }
 
 fn annotations(tool: &Tool) -> Option<ToolAnnotations> {

@@ -149,7 +149,7 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         revision: &Revision,
     ) -> Result<Result<Call, CallToolResponse>, ErrorData> {
-        if call.tool.confirmation.is_none() {
+        if call.confirmation().is_none() {
             return Ok(Ok(call));
         }
         // Its future is large, and every request would carry it.

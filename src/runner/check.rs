@@ -26,6 +26,11 @@ impl Checker {
         }
     }
 
+    /// The threads, for other work that is bound by the CPU.
+    pub(super) fn threads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.cpu_bound)
+    }
+
     /// The arguments of a call of `tool`.
     pub(super) async fn checked(
         &self,

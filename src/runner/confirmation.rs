@@ -56,7 +56,7 @@ pub(super) fn count(metrics: &Metrics, call: &Call, word: Word) {
 /// # Errors
 /// `CONFIRMATION_REQUIRED` when nobody was asked, unless the file allows that.
 pub(super) fn held(call: &Call, metrics: &Metrics) -> Result<(), Failure> {
-    let Some(confirmation) = &call.tool.confirmation else {
+    let Some(confirmation) = call.confirmation() else {
         return Ok(());
     };
     if call.context.is_confirmed {

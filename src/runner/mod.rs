@@ -11,6 +11,7 @@
 //! | `confirmation` | no call without the word of a person that it needs |
 //! | `carrier` | what carries an attempt out |
 //! | `answer` | what all of it comes to |
+//! | `pages` | of a list, the part that is asked for |
 //! | `account` | what of it is counted |
 //! | `exposition` | all figures of the runner, for Prometheus |
 //! | `status`, `advice` | the same for people and models, and what to make of it |
@@ -34,6 +35,7 @@ mod engine;
 mod exposition;
 mod journal;
 mod journey;
+mod pages;
 mod status;
 mod visible;
 
@@ -61,6 +63,7 @@ pub use self::confirmation::Word;
 use self::engine::Engine;
 use self::journal::Entry;
 pub use self::journal::Journal;
+use self::pages::Pages;
 pub use self::status::{
     BreakerStatus, CacheStatus, GroupStatus, ObservedStatus, RateStatus, Recommendation, Status,
     StuckProcess, ToolStatus,
@@ -69,7 +72,7 @@ use crate::executor::Executor;
 use crate::metrics::Metrics;
 use crate::scheduler::{Scheduler, Snapshot};
 use crate::store::Store;
-use crate::tool::{Call, CallContext, CallId, Catalog, Failure, Outcome};
+use crate::tool::{Arguments, Call, CallContext, CallId, Catalog, Failure, Outcome};
 
 /// How long processes get to end politely when nobody waits for their answer any more.
 const ABANDONED_GRACE: Duration = Duration::from_millis(500);
@@ -80,6 +83,7 @@ pub struct Runner {
     engine: Engine,
     cache: Cache,
     checker: Checker,
+    pages: Pages,
     journal: watch::Sender<Arc<Journal>>,
     store: Store,
 }
@@ -93,9 +97,11 @@ impl Runner {
     /// The same, keeping in `store` what answers cannot hold.
     pub fn storing(catalog: Catalog, store: Store) -> Self {
         let carrier = Arc::new(Executor::storing(store.clone()));
+        let runner = Self::carried_by(carrier, catalog, backoff::random);
         Self {
+            pages: Pages::new(store.clone(), runner.checker.threads()),
             store,
-            ..Self::carried_by(carrier, catalog, backoff::random)
+            ..runner
         }
     }
 
@@ -118,8 +124,10 @@ impl Runner {
             random,
             metrics,
         };
+        let checker = Checker::new(catalog.limits.thread_pool_size);
         Self {
-            checker: Checker::new(catalog.limits.thread_pool_size),
+            pages: Pages::new(Store::default(), checker.threads()),
+            checker,
             catalog: watch::Sender::new(catalog),
             engine,
             cache: Cache::default(),
@@ -183,7 +191,7 @@ impl Runner {
     pub async fn prepare(
         &self,
         tool: &str,
-        arguments: Map<String, Value>,
+        mut arguments: Map<String, Value>,
         context: CallContext,
         cancel: CancellationToken,
     ) -> Result<Call, Failure> {
@@ -203,21 +211,34 @@ impl Runner {
             .find(tool, &context.tools)
             .inspect_err(|_| metrics.unknown_called())
             .inspect_err(refused)?;
-        let checked = self.checker.checked(Arc::clone(found), arguments).await;
-        let arguments = checked
+        let paging = found.paging.as_ref();
+        let page = paging.map(|rules| rules.take(found, &mut arguments));
+        let checked = match page.transpose() {
+            // Nothing runs, so there is nothing for the tool's own arguments to be right for.
+            Ok(page) if page.as_ref().is_some_and(|page| page.result_id.is_some()) => {
+                Ok((page, Arguments::default()))
+            }
+            Ok(page) => {
+                let checked = self.checker.checked(Arc::clone(found), arguments).await;
+                checked.map(|arguments| (page, arguments))
+            }
+            Err(failure) => Err(failure),
+        };
+        let (page, arguments) = checked
             .inspect_err(|failure| account::refused(metrics, tool, failure))
             .inspect_err(refused)?;
         Ok(Call {
             id: CallId::random(),
             tool: Arc::clone(found),
             arguments,
+            page,
             context,
             cancel,
         })
     }
 
-    /// Runs `call` to its end; one that needs a person's word and has none is refused. Dropping the future calls it off: its process is ended and its place comes back,
-    /// unless an equal call waits for the same answer.
+    /// Runs `call` to its end; one that needs a person's word and has none is refused. Dropping the future calls
+    /// it off: its process is ended and its place comes back, unless an equal call waits for the same answer.
     pub async fn call(&self, mut call: Call) -> Outcome {
         // A budget counts from one moment, however many attempts it pays for.
         call.context.received.get_or_insert_with(Instant::now);
@@ -227,7 +248,7 @@ impl Runner {
         let account = Account::open(&self.engine.metrics, &call);
         let entry = Entry::of(self.journal(), &call);
         // A bug of ours must not leave a caller without an answer, nor take the server down.
-        let answer = AssertUnwindSafe(self.cache.answer(&self.engine, &call))
+        let answer = AssertUnwindSafe(self.answer(&call))
             .catch_unwind()
             .instrument(entry.span())
             .await
@@ -254,6 +275,14 @@ impl Runner {
         account.close(&outcome);
         entry.close(&outcome);
         outcome
+    }
+
+    async fn answer(&self, call: &Call) -> Answer {
+        if let Some(answer) = self.pages.stored(call).await {
+            return answer;
+        }
+        let answer = self.cache.answer(&self.engine, call).await;
+        self.pages.first(call, answer).await
     }
 
     /// Takes no new calls, refuses the waiting ones, ends the running ones with their tools' grace, and waits

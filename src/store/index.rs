@@ -1,11 +1,13 @@
 //! Which outputs there are, whose they are, and how much room they take.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
+use super::items::ItemIndex;
 use crate::tool::{OutputId, Owner, ToolName};
 
 /// What a store may take.
@@ -46,6 +48,8 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// When it was complete; `None` while it is being written.
     pub(super) ended: Option<Instant>,
+    /// Where its items are, once somebody wanted them.
+    pub(super) items: Option<Arc<ItemIndex>>,
 }
 
 /// The outputs, oldest first. Files of outputs that were taken out are the caller's to remove.
@@ -148,6 +152,13 @@ impl Index {
             .filter(|entry| !is_older(entry, self.limits.expiry))
     }
 
+    /// Remembers where the items of an output are.
+    pub(super) fn has_items(&mut self, id: &OutputId, items: ItemIndex) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.items = Some(Arc::new(items));
+        }
+    }
+
     /// The outputs of `owner`, oldest first.
     pub(super) fn of(&self, owner: &Owner) -> impl Iterator<Item = (&OutputId, &Entry)> {
         self.entries
@@ -176,6 +187,7 @@ mod tests {
             path: PathBuf::from("f"),
             bytes: 0,
             ended: None,
+            items: None,
         }
     }
 

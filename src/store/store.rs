@@ -11,7 +11,9 @@ use tokio::time::sleep;
 
 use super::folder::{self, Folder};
 use super::index::{Index, StoreLimits};
+use super::items::{ItemIndex, ItemPage, ItemsError, ItemsWanted};
 use super::page::{Page, ReadError, opened, read_page};
+use super::scan::ListShape;
 use super::search::{Pattern, find_lines};
 use super::writer::{Message, Sink, UNDER_WAY, remove_files, write};
 use crate::tool::{OutputId, Owner, ToolName};
@@ -146,6 +148,50 @@ impl Store {
     ) -> Result<Page, ReadError> {
         let (path, bytes, is_complete) = self.find(id, reader)?;
         find_lines(&path, bytes, is_complete, offset, limit, pattern)
+    }
+
+    /// Finds where the items of an output are, in one pass over it, and remembers that; says how many there are. An
+    /// item of more than `longest` bytes is never given, and not held against JSON. Blocks.
+    ///
+    /// # Errors
+    /// When `reader` has no such output, it is no list, or the disk fails.
+    pub fn find_items(
+        &self,
+        id: &str,
+        reader: &Owner,
+        shape: ListShape,
+        longest: usize,
+    ) -> Result<u64, ItemsError> {
+        let known = OutputId::parse(id).ok_or(ReadError::Unknown)?;
+        let entry = self.disk.index().get(&known, reader).cloned();
+        let entry = entry.ok_or(ReadError::Unknown)?;
+        if let Some(items) = &entry.items {
+            return Ok(items.total());
+        }
+        let items = ItemIndex::of(&entry.path, entry.bytes, shape, longest)?;
+        let total = items.total();
+        self.disk.index().has_items(&known, items);
+        Ok(total)
+    }
+
+    /// Some items of an output of `tool` in which [`Store::find_items`] has found them. Blocks.
+    ///
+    /// # Errors
+    /// When `reader` has no such output, there is no such item, or the disk fails.
+    pub fn items(
+        &self,
+        id: &str,
+        reader: &Owner,
+        tool: &ToolName,
+        wanted: ItemsWanted,
+    ) -> Result<ItemPage, ItemsError> {
+        let known = OutputId::parse(id).ok_or(ReadError::Unknown)?;
+        let entry = self.disk.index().get(&known, reader).cloned();
+        let entry = entry.filter(|entry| entry.tool == *tool);
+        let (entry, items) = entry
+            .and_then(|entry| entry.items.clone().map(|items| (entry, items)))
+            .ok_or(ReadError::Unknown)?;
+        items.page(&entry.path, entry.bytes, wanted)
     }
 
     /// The file of an output, and how much of it can be read. Blocks.

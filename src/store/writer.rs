@@ -212,6 +212,7 @@ fn begin(disk: &Disk, id: &OutputId, owner: Owner, tool: ToolName) -> Result<Fil
         path: path.clone(),
         bytes: 0,
         ended: None,
+        items: None,
     };
     let mut removed = Vec::new();
     let is_entered = disk.index().enter(id.clone(), entry, &mut removed);

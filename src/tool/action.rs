@@ -86,6 +86,8 @@ pub struct OutputRules {
     pub inline_bytes: usize,
     /// What happens past `max_bytes`.
     pub on_overflow: OnOverflow,
+    /// Whether a list is cut into pages, so that what an answer cannot hold is stored in any case.
+    pub is_paged: bool,
 }
 
 /// What standard output is taken to be.

@@ -8,7 +8,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Owner, ProgressSink, Tool, ToolAccess};
+use super::{
+    Arguments, Confirmation, ItemSink, Owner, PageRequest, ProgressSink, Tool, ToolAccess,
+};
 
 /// Names one call in logs, in answers and to the script.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +51,8 @@ pub struct CallContext {
     pub owner: Owner,
     /// Where the script's progress is told.
     pub progress: ProgressSink,
+    /// Where the items of a tool that streams go as they come.
+    pub items: ItemSink,
     /// The tools it may use.
     pub tools: ToolAccess,
     /// What the caller grants for everything, from receipt, grace included.
@@ -89,8 +93,31 @@ pub struct Call {
     pub tool: Arc<Tool>,
     /// The arguments, checked against the tool's parameters.
     pub arguments: Arguments,
+    /// What page of the result is wanted, of a tool that pages.
+    pub page: Option<PageRequest>,
     /// Who asks.
     pub context: CallContext,
     /// Cancelled when nobody waits for the answer any more.
     pub cancel: CancellationToken,
+}
+
+impl Call {
+    /// What a person is asked before this call, if anything. A further page of a stored result runs nothing, so
+    /// nobody is asked for it.
+    pub fn confirmation(&self) -> Option<&Confirmation> {
+        let page = self.page.as_ref().filter(|_| self.tool.paging.is_some());
+        let is_stored = page.is_some_and(|page| page.result_id.is_some());
+        self.tool.confirmation.as_ref().filter(|_| !is_stored)
+    }
+
+    /// Whose the stored output of this call is. Clients that share a tool's answers share the way to the whole of one,
+    /// too.
+    pub fn output_owner(&self) -> Owner {
+        let is_shared = self.tool.cache.as_ref().is_some_and(|rules| rules.shared);
+        if is_shared {
+            Owner::Bearer
+        } else {
+            self.context.owner.clone()
+        }
+    }
 }

@@ -74,6 +74,7 @@ impl Tool {
             circuit_breaker,
             cache,
             confirmation,
+            paging,
             action,
             output,
             origins: _,
@@ -88,6 +89,7 @@ impl Tool {
             && (retry, circuit_breaker, cache)
                 == (&other.retry, &other.circuit_breaker, &other.cache)
             && asks_the_same(confirmation.as_ref(), other.confirmation.as_ref())
+            && *paging == other.paging
             && does_the_same(action, &other.action)
             && *output == other.output
     }

@@ -14,10 +14,12 @@ mod difference;
 mod environment;
 mod failure;
 mod http;
+mod items;
 mod json_path;
 mod limits;
 mod name;
 mod outcome;
+mod paging;
 mod parameter;
 mod progress;
 mod resilience;
@@ -39,12 +41,14 @@ pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
 pub use http::{Http, Redirects, Request, RequestTemplate, Secrets};
+pub use items::ItemSink;
 pub use json_path::{InvalidJsonPath, JsonPath};
 pub use limits::{
     BucketUse, Groups, KeyLimits, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits,
 };
 pub use name::{InvalidToolName, ToolName};
 pub use outcome::{Outcome, Output, Timing};
+pub use paging::{PageRequest, PageRules};
 pub use parameter::{Parameter, ParameterType, Parameters};
 pub use progress::{Progress, ProgressReports, ProgressSink};
 pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
@@ -75,6 +79,8 @@ pub struct Tool {
     pub cache: Option<CacheRules>,
     /// What a person is asked before each call.
     pub confirmation: Option<Confirmation>,
+    /// Whether the list it gives is cut into pages.
+    pub paging: Option<PageRules>,
     /// What a call does.
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.

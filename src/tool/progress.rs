@@ -1,5 +1,8 @@
 //! How far a call is, as its script tells it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::watch;
 
 /// How far a call is.
@@ -15,7 +18,14 @@ pub struct Progress {
 
 /// Where progress is told. The latest counts: who listens slowly misses some, and holds nobody up.
 #[derive(Clone, Debug, Default)]
-pub struct ProgressSink(Option<watch::Sender<Option<Progress>>>);
+pub struct ProgressSink(Option<Arc<Told>>);
+
+#[derive(Debug)]
+struct Told {
+    latest: watch::Sender<Option<Progress>>,
+    /// Whether the script says itself how far it is.
+    by_script: AtomicBool,
+}
 
 /// The other end: holds the latest progress, `None` until there is some.
 pub type ProgressReports = watch::Receiver<Option<Progress>>;
@@ -24,13 +34,32 @@ impl ProgressSink {
     /// A sink somebody listens to. The default one has no listener.
     pub fn new() -> (Self, ProgressReports) {
         let (sender, receiver) = watch::channel(None);
-        (Self(Some(sender)), receiver)
+        let told = Told {
+            latest: sender,
+            by_script: AtomicBool::new(false),
+        };
+        (Self(Some(Arc::new(told))), receiver)
     }
 
-    /// Tells how far the call is.
+    /// Whether anybody listens.
+    pub const fn has_listener(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells how far the script says it is.
     pub fn report(&self, progress: Progress) {
-        if let Some(sender) = &self.0 {
-            sender.send_replace(Some(progress));
+        if let Some(told) = &self.0 {
+            told.by_script.store(true, Ordering::Relaxed);
+            told.latest.send_replace(Some(progress));
+        }
+    }
+
+    /// Tells how much has come of the call so far. A script that says itself how far it is knows better.
+    pub fn count(&self, progress: Progress) {
+        if let Some(told) = &self.0
+            && !told.by_script.load(Ordering::Relaxed)
+        {
+            told.latest.send_replace(Some(progress));
         }
     }
 }

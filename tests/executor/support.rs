@@ -107,6 +107,7 @@ fn draft(invocation: Invocation) -> Draft {
             max_bytes: 1 << 20,
             inline_bytes: 64 << 10,
             on_overflow: OnOverflow::Truncate,
+            is_paged: false,
         },
         timeout: Duration::from_secs(30),
         progress_extends_timeout: None,
@@ -152,6 +153,7 @@ impl Draft {
             circuit_breaker: None,
             confirmation: None,
             cache: None,
+            paging: None,
             action: Action::Script(Script {
                 invocation: self.invocation,
                 stdin: self.stdin,
@@ -170,6 +172,7 @@ impl Draft {
             id: CallId::random(),
             tool: Arc::new(tool),
             arguments: Arguments::from_checked(arguments),
+            page: None,
             context: self.context,
             cancel: self.cancel,
         }

@@ -99,17 +99,17 @@ wire! {
 
     /// Defaults for tools that page.
     struct PaginationDefaults in "`pagination`", Warned {
-        /// The size of a page.
+        /// Items of a page where neither the tool nor the caller says. Default: 50.
         "default_page_size" default_page_size: Count,
-        /// The largest page.
+        /// The most items a caller may ask for with `page_size`. Default: 200.
         "max_page_size" max_page_size: Count,
     }
 
     /// How a tool pages.
     struct PaginationRule in "`pagination`", Warned {
-        /// Whether it pages.
+        /// Whether it pages. Default: true.
         "enabled" enabled: bool,
-        /// The size of a page.
+        /// Items of a page where the caller does not say. Default: the file's `default_page_size`.
         "default_size" default_size: Count,
     }
 

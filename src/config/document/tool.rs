@@ -90,7 +90,8 @@ wire! {
         "sql" sql: SqlAction,
         /// What becomes of what it prints.
         "output" output: OutputDeclaration,
-        /// Pages cut from the stored output.
+        /// Cuts the list it gives into pages, out of the stored output of one run. Adds the optional arguments
+        /// `page_size`, and `result_id` with `offset` for a further page.
         "pagination" pagination: Switch<PaginationRule>,
         /// Cases that `runner test` runs.
         "test" test: List<TestCase>,

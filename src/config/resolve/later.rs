@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, FormatChoice, TestCase, Tool};
+use crate::config::document::{Document, TestCase, Tool};
 use crate::config::schema::Wire;
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -25,12 +25,6 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
         "`sql` tools are not served in this version",
         problems,
     );
-    no_effect(
-        document.pagination.as_ref(),
-        "pagination",
-        "`output.inline_bytes` bounds what is sent",
-        problems,
-    );
     for class in document
         .timeouts
         .iter()
@@ -48,21 +42,6 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
 
 /// Figures that contradict each other.
 fn check_document(document: &Document, problems: &mut Problems) {
-    let pages = document.pagination.as_ref();
-    let sizes = pages.and_then(|pages| {
-        pages
-            .default_page_size
-            .as_ref()
-            .zip(pages.max_page_size.as_ref())
-    });
-    if let Some((default, max)) = sizes
-        && default.0 > max.0
-    {
-        problems.push(Diagnostic::error(
-            default.span,
-            "`default_page_size` is larger than `max_page_size`",
-        ));
-    }
     for database in document
         .databases
         .iter()
@@ -129,12 +108,6 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         problems,
     );
     no_effect(
-        tool.pagination.as_ref(),
-        "pagination",
-        "`output.inline_bytes` bounds what is sent",
-        problems,
-    );
-    no_effect(
         tool.test.as_ref(),
         "test",
         "call the tool with `runner call`",
@@ -147,18 +120,6 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
             "each call starts a process of its own",
             problems,
         );
-    }
-    if let Some(output) = &tool.output {
-        let streams = output
-            .format
-            .as_ref()
-            .filter(|given| given.value == FormatChoice::Jsonl);
-        if let Some(given) = streams {
-            problems.push(
-                Diagnostic::warning(given.key, "`format: jsonl` does not stream yet")
-                    .hint("all lines come together, when the script has ended"),
-            );
-        }
     }
     for case in tool.test.iter().flat_map(|cases| &cases.0) {
         check_case(case, problems);

@@ -7,6 +7,7 @@ mod interpreter;
 mod later;
 mod limits;
 mod output;
+mod pages;
 mod parameters;
 mod program;
 mod rates;
@@ -97,6 +98,7 @@ pub(super) fn resolve(
     later::document(document, problems);
     resilience::document(document, problems);
     confirm::document(document, problems);
+    pages::document(document, problems);
     later::database_urls(&context, problems);
     let server = server::settings(&context, problems);
     let tools = tools(&context, problems)?;

@@ -60,5 +60,6 @@ pub(super) fn rules(
             Some(OverflowChoice::Truncate) => OnOverflow::Truncate,
             Some(OverflowChoice::Error) => OnOverflow::Error,
         },
+        is_paged: false,
     }
 }

@@ -1,7 +1,8 @@
 //! One tool.
 
 use super::{
-    Context, both, confirm, http, later, limits, output, parameters, remote, resilience, script,
+    Context, both, confirm, http, later, limits, output, pages, parameters, remote, resilience,
+    script,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -38,7 +39,16 @@ pub(super) fn resolve(
         &mut origins,
         problems,
     );
-    let output = output::rules(context, declared.output.as_ref(), &mut origins, problems);
+    let mut output = output::rules(context, declared.output.as_ref(), &mut origins, problems);
+    let paging = pages::rules(
+        context,
+        declared,
+        &parameters,
+        output.schema.as_ref(),
+        &mut origins,
+        problems,
+    );
+    output.is_paged = paging.is_some();
     let retry = resilience::retry(context, declared, &mut origins, problems);
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
@@ -65,6 +75,7 @@ pub(super) fn resolve(
         circuit_breaker,
         cache,
         confirmation,
+        paging,
         action,
         output,
         origins,

@@ -13,7 +13,8 @@ use crate::executor::output::{Capture, Captured, Kept, Recorded, excerpt, interp
 use crate::executor::script::{READ_IN_PLACE, bug};
 use crate::executor::verdict::{near_timeout, seconds};
 use crate::tool::{
-    Call, Failure, FailureCode, Http, JsonPath, Output, OutputFormat, OutputRules, ToolName,
+    Call, Failure, FailureCode, Http, JsonPath, Output, OutputFormat, OutputRules, Secrets,
+    ToolName,
 };
 
 /// The part of a failure's body that is shown, in bytes.
@@ -71,12 +72,12 @@ fn read(
             },
             None => rules,
         };
-        let interpreted = interpret(body, &recorded.kept, rules);
+        let interpreted = interpret(body, &recorded.kept, recorded.lines.as_ref(), rules);
         return (interpreted.result, interpreted.warnings);
     };
     match part(body, path, rules) {
         Ok(part) => {
-            let interpreted = interpret(&part, &Kept::Nowhere, rules);
+            let interpreted = interpret(&part, &Kept::Nowhere, None, rules);
             (interpreted.result, interpreted.warnings)
         }
         Err(message) => {
@@ -195,11 +196,30 @@ fn as_a_service_s(mut failure: Failure, http: &Http, head: &Head) -> Failure {
     if let Some(Value::String(text)) = failure.data.shift_remove("stdout") {
         failure = failure.with("body", text);
     }
-    if let Some(Value::String(text)) = failure.data.get("body") {
-        let hidden = http.secrets.hide(text);
-        failure = failure.with("body", hidden);
+    for name in ["body", "items"] {
+        if let Some(value) = failure.data.get_mut(name) {
+            hide(value, &http.secrets);
+        }
     }
     failure.with("status", head.status.as_u16())
+}
+
+/// Takes secrets out of every text of a value.
+pub(super) fn hide(value: &mut Value, secrets: &Secrets) {
+    match value {
+        Value::String(text) => *text = secrets.hide(text),
+        Value::Array(elements) => elements.iter_mut().for_each(|one| hide(one, secrets)),
+        Value::Object(members) => {
+            let all = std::mem::take(members).into_iter();
+            *members = all
+                .map(|(name, mut value)| {
+                    hide(&mut value, secrets);
+                    (secrets.hide(&name), value)
+                })
+                .collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[cfg(test)]

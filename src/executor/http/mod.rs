@@ -186,7 +186,7 @@ impl HttpExecutor {
 /// Whether a body that is too long for memory is of no use to anybody, so that the rest need not be read.
 fn is_useless_past(call: &Call, http: &Http) -> bool {
     let rules = &call.tool.output;
-    let is_stored = rules.on_overflow == OnOverflow::Spill;
+    let is_stored = rules.on_overflow == OnOverflow::Spill || rules.is_paged;
     http.extract.is_some() || must_be_whole(rules) && !is_stored
 }
 

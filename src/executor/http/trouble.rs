@@ -4,8 +4,9 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::GivenUp;
+use super::answer::hide;
 use super::exchange::{Received, Trouble};
-use crate::executor::output::{Captured, excerpt};
+use crate::executor::output::{Captured, excerpt, with_items};
 use crate::executor::script::Time;
 use crate::executor::verdict::{millis, seconds};
 use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName};
@@ -126,8 +127,18 @@ pub(super) async fn given_up(
         inline - inline / 2,
         inline / 2,
     );
-    failure
+    let failure = failure
         .with("status", head.status.as_u16())
         .with("body", shown)
-        .stored(recorded.kept.output().cloned())
+        .stored(recorded.kept.output().cloned());
+    let Some(lines) = &recorded.lines else {
+        return failure;
+    };
+    let mut failure = with_items(failure, lines, &recorded.captured, &call.tool.output);
+    // The body says the same, and has no secrets.
+    failure.data.shift_remove("stdout");
+    if let Some(items) = failure.data.get_mut("items") {
+        hide(items, &http.secrets);
+    }
+    failure
 }

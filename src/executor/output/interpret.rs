@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::json::{BrokenJson, parse, parse_lines};
-use super::{Captured, Kept, excerpt};
+use super::json::{BrokenJson, parse};
+use super::{Captured, Kept, Lines, excerpt, jsonl};
 use crate::tool::{Failure, FailureCode, OnOverflow, Output, OutputFormat, OutputRules};
 
 /// What was made of a script's output.
@@ -15,18 +15,25 @@ pub(in crate::executor) struct Interpreted {
     pub(in crate::executor) warnings: Vec<String>,
 }
 
-/// Reads what a script printed. Takes time in proportion to its length: not for the async threads
+/// Reads what a script printed; `lines` are the items that were found in it as it came. Takes time in proportion to its length: not for the async threads
 /// when that is large.
 pub(in crate::executor) fn interpret(
     captured: &Captured,
     kept: &Kept,
+    lines: Option<&Lines>,
     rules: &OutputRules,
 ) -> Interpreted {
+    if rules.format == OutputFormat::Jsonl {
+        return match lines {
+            Some(lines) => jsonl::interpret(lines, captured, kept, rules),
+            None => jsonl::interpret(&Lines::of(&captured.head), captured, kept, rules),
+        };
+    }
     let inline = rules.inline_bytes;
     let shown = excerpt(captured, inline - inline / 2, inline / 2);
     let total = captured.total;
     let mut warnings = Vec::new();
-    if captured.missing() > 0 && must_be_whole(rules) {
+    if captured.missing() > 0 && must_be_whole(rules) && !rules.pages_from(kept) {
         warnings.extend(not_whole(kept));
         let failure = too_large(total, kept, rules).with("stdout", shown.text);
         let result = Err(failure.stored(kept.output().cloned()));
@@ -68,6 +75,18 @@ pub(in crate::executor) fn interpret(
     Interpreted { result, warnings }
 }
 
+/// Whether bytes that are kept are no UTF-8.
+pub(super) fn replaced(captured: &Captured) -> bool {
+    captured.missing() == 0 && std::str::from_utf8(&captured.head).is_err()
+}
+
+impl OutputRules {
+    /// Whether a result that is too long for memory is of use all the same: pages are cut from its file.
+    pub(super) fn pages_from(&self, kept: &Kept) -> bool {
+        self.is_paged && self.on_overflow != OnOverflow::Error && kept.is_whole()
+    }
+}
+
 /// Why not all can be read of an output that should be stored.
 pub(in crate::executor) fn not_whole(kept: &Kept) -> Option<String> {
     let Kept::Stored(receipt) = kept else {
@@ -99,16 +118,14 @@ pub(in crate::executor) fn must_be_whole(rules: &OutputRules) -> bool {
 fn structured(text: &str, is_inline: bool, rules: &OutputRules) -> Result<Option<Value>, Failure> {
     let value = match rules.format {
         OutputFormat::Auto if rules.schema.is_none() => {
-            // A large result nobody was promised stays text: a megabyte of JSON would undo the cut.
-            return Ok(if is_inline { container(text) } else { None });
+            // A large result nobody was promised stays text: a megabyte of JSON would undo the cut. Of a list,
+            // pages are cut.
+            let is_wanted = is_inline || rules.is_paged;
+            return Ok(if is_wanted { container(text) } else { None });
         }
         OutputFormat::Text if rules.schema.is_none() => return Ok(None),
         OutputFormat::Text => Value::String(text.to_owned()),
-        OutputFormat::Auto | OutputFormat::Json => whole(text)?,
-        OutputFormat::Jsonl => Value::Array(parse_lines(text).map_err(|broken| {
-            invalid(format!("a line of the output is not JSON: {broken}"), &broken)
-                .remediation("every line on standard output must be one JSON value; print anything else to standard error")
-        })?),
+        OutputFormat::Auto | OutputFormat::Json | OutputFormat::Jsonl => whole(text)?,
         OutputFormat::Mcp => mcp_result(whole(text)?)?,
     };
     check(&value, rules)?;
@@ -167,7 +184,7 @@ fn mcp_result(value: Value) -> Result<Value, Failure> {
 }
 
 /// Holds a result against the tool's schema. Of an MCP result, that is its `structuredContent`.
-fn check(value: &Value, rules: &OutputRules) -> Result<(), Failure> {
+pub(super) fn check(value: &Value, rules: &OutputRules) -> Result<(), Failure> {
     let Some(schema) = &rules.schema else {
         return Ok(());
     };
@@ -204,7 +221,7 @@ fn check(value: &Value, rules: &OutputRules) -> Result<(), Failure> {
     .with("violations", listed))
 }
 
-fn too_large(total: u64, kept: &Kept, rules: &OutputRules) -> Failure {
+pub(super) fn too_large(total: u64, kept: &Kept, rules: &OutputRules) -> Failure {
     let advice = match kept.output() {
         Some(_) => "read it in parts, ask for less, or raise `output.max_bytes`",
         None => "ask for less, or raise `output.max_bytes`",
@@ -234,13 +251,14 @@ mod tests {
             max_bytes: 1024,
             inline_bytes: 128,
             on_overflow: OnOverflow::Truncate,
+            is_paged: false,
         }
     }
 
     fn read(text: &[u8], rules: &OutputRules) -> Interpreted {
         let mut capture = Capture::halves(rules.max_bytes);
         capture.push(text);
-        interpret(&capture.finish(), &Kept::Nowhere, rules)
+        interpret(&capture.finish(), &Kept::Nowhere, None, rules)
     }
 
     fn failure(text: &str, rules: &OutputRules) -> Failure {
@@ -282,14 +300,6 @@ mod tests {
             read(b"42", &rules).result.unwrap().structured,
             Some(json!(42))
         );
-    }
-
-    #[test]
-    fn lines_become_a_list_and_a_bad_one_is_named() {
-        let rules = rules(OutputFormat::Jsonl);
-        let output = read(b"1\n{\"a\":2}\n", &rules).result.unwrap();
-        assert_eq!(output.structured, Some(json!([1, {"a": 2}])));
-        assert_eq!(failure("1\n{\n", &rules).data["line"], 2);
     }
 
     #[test]

@@ -25,22 +25,15 @@ pub(in crate::executor) fn parse(text: &str) -> Result<Value, BrokenJson> {
     serde_json::from_str(text).map_err(|error| BrokenJson::new(text, &error))
 }
 
-/// Parses each line that is not blank.
-pub(super) fn parse_lines(text: &str) -> Result<Vec<Value>, BrokenJson> {
-    let text = text.trim_start_matches('\u{feff}');
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| {
-            serde_json::from_str(line).map_err(|error| BrokenJson {
-                line: index + 1,
-                ..BrokenJson::new(line, &error)
-            })
-        })
-        .collect()
-}
-
 impl BrokenJson {
+    /// A line of its own, of many.
+    pub(super) fn in_line(line: usize, text: &str, error: &serde_json::Error) -> Self {
+        Self {
+            line,
+            ..Self::new(text, error)
+        }
+    }
+
     fn new(text: &str, error: &serde_json::Error) -> Self {
         let reason = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
@@ -78,11 +71,5 @@ mod tests {
         let long = format!("[{}oops]", "1,".repeat(10_000));
         let broken = parse(&long).unwrap_err();
         assert!(broken.shown.contains("oops") && broken.shown.len() <= SHOWN);
-    }
-
-    #[test]
-    fn a_bad_line_is_named() {
-        assert_eq!(parse_lines("1\n\n{\"a\":2}\n").unwrap().len(), 2);
-        assert_eq!(parse_lines("1\n\nx\n").unwrap_err().line, 3);
     }
 }

@@ -1,11 +1,12 @@
 //! What becomes of the bytes of a stream: kept within bounds, and all of them stored where they are too many.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use super::items::{Items, Lines};
 use super::remarks::Remarks;
 use super::{Capture, Captured};
 use crate::store::{Receipt, Sink, Store};
-use crate::tool::{Owner, ProgressSink, StoredOutput, ToolName};
+use crate::tool::{ItemSink, Owner, ProgressSink, StoredOutput, ToolName};
 
 /// Where the whole of a stream is when an answer cannot hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub(in crate::executor) struct Recording {
     capture: Capture,
     spill: Option<Spill>,
     remarks: Option<Remarks>,
+    items: Option<Items>,
 }
 
 /// What was made of a stream.
@@ -49,6 +51,8 @@ pub(in crate::executor) struct Recorded {
     pub(in crate::executor) kept: Kept,
     /// The script's own warnings.
     pub(in crate::executor) warnings: Vec<String>,
+    /// The items found in it, where it is a stream of items.
+    pub(in crate::executor) lines: Option<Lines>,
 }
 
 /// Stores a stream that grows too long.
@@ -76,6 +80,7 @@ impl Recording {
             capture,
             spill: None,
             remarks: None,
+            items: None,
         }
     }
 
@@ -105,9 +110,22 @@ impl Recording {
         self
     }
 
-    /// Whether the script told of progress since this was asked last.
+    /// Takes each line for an item, keeps the first `most` bytes of them, and tells of each as it comes.
+    #[must_use]
+    pub(in crate::executor) fn of_items(
+        mut self,
+        most: usize,
+        progress: ProgressSink,
+        sink: ItemSink,
+    ) -> Self {
+        self.items = Some(Items::new(most).telling(progress, sink));
+        self
+    }
+
+    /// Whether the script told of progress, or an item came, since this was asked last.
     pub(in crate::executor) fn has_progressed(&mut self) -> bool {
         self.remarks.as_mut().is_some_and(Remarks::has_progressed)
+            || self.items.as_mut().is_some_and(Items::has_come)
     }
 
     /// Takes the next bytes.
@@ -121,18 +139,22 @@ impl Recording {
                 sink.push(bytes.to_vec());
             }
         }
+        if let Some(items) = &mut self.items {
+            items.push(bytes);
+        }
         match &mut self.remarks {
             Some(remarks) => remarks.push(bytes, |log| self.capture.push(log)),
             None => self.capture.push(bytes),
         }
     }
 
-    /// Whether the disk is behind.
+    /// Whether the disk is behind, or who listens to the items.
     pub(in crate::executor) fn is_backed_up(&self) -> bool {
         matches!(&self.spill, Some(Spill { state: State::Storing(sink), .. }) if sink.is_backed_up())
+            || self.items.as_ref().is_some_and(Items::is_backed_up)
     }
 
-    /// Waits until the disk has caught up. Can be dropped at any await without a loss.
+    /// Waits until both have caught up. Can be dropped at any await without a loss.
     pub(in crate::executor) async fn flush(&mut self) {
         if let Some(Spill {
             state: State::Storing(sink),
@@ -140,6 +162,9 @@ impl Recording {
         }) = &mut self.spill
         {
             sink.flush().await;
+        }
+        if let Some(items) = &mut self.items {
+            items.flush().await;
         }
     }
 
@@ -150,10 +175,20 @@ impl Recording {
             None => Vec::new(),
         };
         let kept = self.stored(by).await;
+        let lines = match self.items.take() {
+            Some(mut items) => {
+                items.end();
+                // Who does not listen any more does not hold up the answer.
+                drop(timeout_at(by, items.flush()).await);
+                Some(items.into_lines())
+            }
+            None => None,
+        };
         Recorded {
             captured: self.capture.finish(),
             kept,
             warnings,
+            lines,
         }
     }
 

@@ -101,7 +101,7 @@ impl Run {
     pub(super) async fn until_ended(mut self) -> (Tree, Ended, Instant) {
         while !self.is_done() {
             tokio::select! {
-                () = self.stdout.pump(), if self.stdout.is_open() => {}
+                () = self.stdout.pump(), if self.stdout.is_open() => self.heed_progress(),
                 () = self.stderr.pump(), if self.stderr.is_open() => self.heed_progress(),
                 () = self.stdin.pump(), if self.stdin.is_open() => {}
                 () = self.tree.leader_exited(), if self.watches_leader() => self.leader_exited().await,
@@ -113,12 +113,13 @@ impl Run {
         self.into_ended().await
     }
 
-    /// Progress gives a running process its timeout anew, up to what it may run in all.
+    /// Progress and items give a running process its timeout anew, up to what it may run in all.
     fn heed_progress(&mut self) {
         let Some(longest) = self.extends_to else {
             return;
         };
-        if self.stderr.has_progressed() && self.phase == Phase::Running {
+        let has_progressed = self.stderr.has_progressed() | self.stdout.has_progressed();
+        if has_progressed && self.phase == Phase::Running {
             let allowed = (self.started.elapsed() + self.timeout).min(longest);
             self.allowed = self.allowed.max(allowed);
             self.timer.as_mut().reset(self.started + self.allowed);
@@ -257,6 +258,7 @@ impl Run {
             stdout: stdout.captured,
             stderr: stderr.captured,
             kept: stdout.kept,
+            lines: stdout.lines,
             warnings: stderr.warnings,
             leftovers: self.leftovers,
             swept: 0,

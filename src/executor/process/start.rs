@@ -56,6 +56,7 @@ impl Start {
             stderr: Captured::default(),
             allowed,
             kept: Kept::Nowhere,
+            lines: None,
             warnings: Vec::new(),
             leftovers: Leftovers::None,
             swept: 0,

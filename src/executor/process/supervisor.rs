@@ -14,7 +14,7 @@ use super::roll::Entry;
 use super::start::Start;
 use super::stops::{Stops, Why};
 use super::{Exit, Launch};
-use crate::executor::output::{Captured, Kept, Recording};
+use crate::executor::output::{Captured, Kept, Lines, Recording};
 use crate::guard::Ward;
 
 /// How long processes outside the group may wait for the death of the group.
@@ -56,6 +56,8 @@ pub(in crate::executor) struct Ended {
     pub(in crate::executor) stderr: Captured,
     /// Where all of its standard output is, if it is too long to be kept.
     pub(in crate::executor) kept: Kept,
+    /// The items that came, where its output is a stream of items.
+    pub(in crate::executor) lines: Option<Lines>,
     /// What the script itself warned of.
     pub(in crate::executor) warnings: Vec<String>,
     /// What it left behind.

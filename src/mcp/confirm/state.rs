@@ -193,6 +193,7 @@ mod tests {
             id: CallId::random(),
             tool: Arc::clone(tool),
             arguments: Arguments::from_checked(serde_json::from_str(arguments).unwrap()),
+            page: None,
             context: CallContext {
                 client: client.to_owned(),
                 ..CallContext::default()

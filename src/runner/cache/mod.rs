@@ -128,7 +128,7 @@ impl Cache {
     }
 
     fn landed(&self, key: Key, number: u64, call: &Call, answer: &Answer) {
-        let kept = kept(answer);
+        let kept = kept(answer, call.tool.paging.is_some());
         let mut state = self.state();
         let _landed = state.remove(&key, number);
         if let (Some(kept), Some(rules)) = (kept, call.tool.cache) {
@@ -165,15 +165,16 @@ impl State {
 }
 
 /// What of an answer is worth keeping: a whole result. What failed, or lacks a part, may do better the next time.
-fn kept(answer: &Answer) -> Option<Arc<Kept>> {
+fn kept(answer: &Answer, is_paged: bool) -> Option<Arc<Kept>> {
     let output = answer.result.as_ref().ok()?;
     let says_error = || {
         let result = output.structured.as_ref();
         result.and_then(|result| result.get("isError")) == Some(&Value::Bool(true))
     };
     let is_failure = output.is_mcp_result && says_error();
-    (!output.is_cut && !is_failure)
-        .then(|| Arc::new(Kept::new(output.clone(), answer.warnings.clone())))
+    // Pages are cut of the value, which is whole where the text is not.
+    let has_all = !output.is_cut || is_paged && output.structured.is_some();
+    (has_all && !is_failure).then(|| Arc::new(Kept::new(output.clone(), answer.warnings.clone())))
 }
 
 /// The answer to a call that found a kept one.

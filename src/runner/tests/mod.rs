@@ -51,6 +51,7 @@ pub(super) fn tool() -> Tool {
         circuit_breaker: None,
         confirmation: None,
         cache: None,
+        paging: None,
         action: Action::Script(Script {
             invocation: Invocation::Argv {
                 program: Program {
@@ -69,6 +70,7 @@ pub(super) fn tool() -> Tool {
             max_bytes: 1 << 20,
             inline_bytes: 64 << 10,
             on_overflow: OnOverflow::Truncate,
+            is_paged: false,
         },
         origins: Origins::default(),
     }
@@ -134,6 +136,7 @@ pub(super) fn call_by(tool: &Arc<Tool>, client: &str, arguments: Value) -> Call 
         id: CallId::random(),
         tool: Arc::clone(tool),
         arguments: Arguments::from_checked(arguments),
+        page: None,
         context: CallContext {
             client: client.to_owned(),
             ..CallContext::default()
