@@ -20,12 +20,6 @@ fn warning(span: Span, name: &str, instead: &str) -> Diagnostic {
 /// The settings at the top of the file.
 pub(super) fn document(document: &Document, problems: &mut Problems) {
     no_effect(
-        document.databases.as_ref(),
-        "databases",
-        "`sql` tools are not served in this version",
-        problems,
-    );
-    no_effect(
         document.pagination.as_ref(),
         "pagination",
         "`output.inline_bytes` bounds what is sent",
@@ -62,49 +56,6 @@ fn check_document(document: &Document, problems: &mut Problems) {
             default.span,
             "`default_page_size` is larger than `max_page_size`",
         ));
-    }
-    for database in document
-        .databases
-        .iter()
-        .flat_map(|databases| databases.0.values())
-    {
-        if database.lacks("url") {
-            problems.push(
-                Diagnostic::error(database.key, "a database needs a `url`")
-                    .hint("for example `url: \"sqlite:app.db\"`"),
-            );
-        }
-        let sizes = database
-            .pool
-            .as_ref()
-            .and_then(|pool| pool.min_size.as_ref().zip(pool.max_size.as_ref()));
-        if let Some((min, max)) = sizes
-            && min.0 > max.0.get()
-        {
-            problems.push(Diagnostic::error(
-                min.span,
-                "`min_size` is larger than `max_size`",
-            ));
-        }
-    }
-}
-
-/// A database's address must be whole: it is read at the start.
-pub(super) fn database_urls(context: &Context<'_>, problems: &mut Problems) {
-    let databases = context
-        .document
-        .databases
-        .iter()
-        .flat_map(|databases| databases.0.values());
-    for url in databases.filter_map(|database| database.url.as_ref()) {
-        if let Err(missing) = context.options.env.expand(&url.text) {
-            let missing = missing.0;
-            problems.push(
-                Diagnostic::error(url.span, format!("the variable `{missing}` is not set"))
-                    .hint(format!("set it, or give a default: `${{{missing}:-...}}`")),
-            );
-        }
-        super::environment::refuse_placeholder(&url.value, "databases", problems);
     }
 }
 

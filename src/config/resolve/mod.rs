@@ -1,5 +1,6 @@
 //! The last pass: wire types and the environment become a catalog.
 
+mod databases;
 mod environment;
 mod http;
 mod interpreter;
@@ -13,6 +14,7 @@ mod remote;
 mod resilience;
 mod script;
 mod server;
+mod sql;
 mod template;
 mod timeout;
 mod tool;
@@ -30,6 +32,7 @@ use super::yaml::Node;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tool::template::Safety;
 use crate::tool::{Catalog, Origin, ToolName};
+use databases::Databases;
 use environment::Environments;
 use limits::Shared;
 use program::Programs;
@@ -52,6 +55,7 @@ struct Context<'a> {
     environments: Environments<'a>,
     shared: Shared<'a>,
     programs: Programs,
+    databases: Databases,
 }
 
 impl Context<'_> {
@@ -92,10 +96,10 @@ pub(super) fn resolve(
         environments: Environments::new(document, &options.env, problems),
         shared: Shared::new(document, problems),
         programs: Programs::default(),
+        databases: databases::resolve(document, folder, options, problems),
     };
     later::document(document, problems);
     resilience::document(document, problems);
-    later::database_urls(&context, problems);
     let server = server::settings(&context, problems);
     let tools = tools(&context, problems)?;
     let mut catalog = Catalog::new(name(&context), context.shared.runner_limits(), tools);

@@ -3,7 +3,7 @@
 //! A caller's value is only ever data. Each surface has a template type of its own that knows what
 //! keeps a value data there: [`TextTemplate`] for plain text, [`ArgvTemplate`] for an argument list,
 //! [`ShellTemplate`] for the text of a shell script; [`UrlTemplate`], [`PairTemplate`], [`HeaderTemplate`] and
-//! [`BodyTemplate`] for the parts of a request. What may stand between the braces is the same
+//! [`BodyTemplate`] for the parts of a request, [`SqlTemplate`] for a statement. What may stand between the braces is the same
 //! on all of them, and so is how a value becomes text; [`Mirrors`] are the variables in which every
 //! argument reaches a script besides.
 
@@ -20,6 +20,7 @@ mod programs;
 mod query;
 mod reasons;
 mod shell;
+mod sql;
 mod text;
 mod tree;
 mod url;
@@ -34,6 +35,7 @@ pub(super) use percent::value as percent_encode;
 pub use problem::{Checked, Problem, ValueError};
 pub use query::PairTemplate;
 pub use shell::{Shell, ShellCommand, ShellTemplate};
+pub use sql::{Cast, Dialect, SqlStatement, SqlTemplate, SqlValue};
 pub use text::{TextSurface, TextTemplate};
 pub use url::{UrlTemplate, shown as shown_url};
 
