@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use std::time::Duration;
 
-use crate::tool::{Action, OnLimit, Rate, Tool};
+use crate::tool::{Action, OnLimit, Rate, Sql, SqlQueries, Tool};
 
 /// One sentence on how a tool runs and what bounds it, such as
 /// `Runs as a subprocess, up to 5 at a time, 10 per second, timeout 30 s.`
@@ -13,6 +13,7 @@ pub(super) fn execution(tool: &Tool) -> String {
     let mut text = match tool.action {
         Action::Script(_) => "Runs as a subprocess".to_owned(),
         Action::Http(_) => "Calls an HTTP service".to_owned(),
+        Action::Sql(ref sql) => query(sql),
     };
     append(
         &mut text,
@@ -36,6 +37,26 @@ pub(super) fn execution(tool: &Tool) -> String {
     }
     text.push('.');
     text
+}
+
+/// How a query runs.
+fn query(sql: &Sql) -> String {
+    let reads = if sql.read_only { "read-only " } else { "" };
+    let what = match &sql.queries {
+        SqlQueries::One(_) => format!("Runs as a {reads}SQL query"),
+        SqlQueries::Several(queries) => {
+            format!("Runs as {} {reads}SQL queries side by side", queries.len())
+        }
+    };
+    let connections = match sql.database.pool.max_size.get() {
+        1 => "1 connection".to_owned(),
+        more => format!("{more} connections"),
+    };
+    let rows = match sql.max_rows.get() {
+        1 => "at most 1 row".to_owned(),
+        more => format!("at most {more} rows"),
+    };
+    format!("{what} over a pool of up to {connections}, gives {rows}")
 }
 
 /// A rate as people say it: per second, or per minute where that is the rounder figure.

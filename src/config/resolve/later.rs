@@ -1,6 +1,5 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
-use super::Context;
 use crate::config::decode::{Given, Problems};
 use crate::config::document::{Document, FormatChoice, TestCase, Tool};
 use crate::config::schema::Wire;

@@ -128,12 +128,9 @@ fn columns(given: &Given<SqlAction>, problems: &mut Problems) -> IndexMap<String
     };
     for (name, column) in &group_by.0 {
         if !queries.0.contains_key(name) {
+            let known = queries.0.keys().map(String::as_str);
             problems.push(unknown::reference(
-                column.key,
-                "query",
-                name,
-                queries.names(),
-                "queries",
+                column.key, "query", name, known, "queries",
             ));
         }
     }

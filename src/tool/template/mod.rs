@@ -35,7 +35,7 @@ pub(super) use percent::value as percent_encode;
 pub use problem::{Checked, Problem, ValueError};
 pub use query::PairTemplate;
 pub use shell::{Shell, ShellCommand, ShellTemplate};
-pub use sql::{Cast, Dialect, SqlStatement, SqlTemplate, SqlValue};
+pub use sql::{Cast, Dialect, SqlStatement, SqlTemplate, SqlValue, main_of_with};
 pub use text::{TextSurface, TextTemplate};
 pub use url::{UrlTemplate, shown as shown_url};
 

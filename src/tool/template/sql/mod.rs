@@ -19,4 +19,5 @@ mod template;
 
 pub use bound::SqlValue;
 pub use lexer::Dialect;
+pub use statement::main_of_with;
 pub use template::{Cast, SqlStatement, SqlTemplate};

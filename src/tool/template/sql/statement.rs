@@ -1,7 +1,7 @@
 //! What kind of statement it is, and that it is one.
 
 use super::super::Problem;
-use super::lexer::{Dialect, Kind, Token};
+use super::lexer::{Dialect, Kind, Token, lex};
 
 /// Statements that speak of a transaction, a session or the file of a database: a tool's query runs in a transaction
 /// of its own, on a connection that the next call may get.
@@ -114,4 +114,35 @@ pub(super) const fn name(dialect: Dialect) -> &'static str {
         Dialect::Postgres => "PostgreSQL",
         Dialect::Sqlite => "SQLite",
     }
+}
+
+/// Where the statement itself begins in one of PostgreSQL that begins with `WITH`; `None` where that is not certain.
+pub fn main_of_with(text: &str) -> Option<usize> {
+    const BEGINNINGS: [&str; 7] = [
+        "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "TABLE",
+    ];
+    let tokens = lex(text, Dialect::Postgres, &[]).ok()?;
+    let mut depth = 0_usize;
+    let mut is_after_query = false;
+    for token in significant(&tokens) {
+        let written = &text[token.range.clone()];
+        match written {
+            "(" => depth += 1,
+            ")" => {
+                depth = depth.checked_sub(1)?;
+                is_after_query = depth == 0;
+                continue;
+            }
+            _ if depth == 0 && token.kind == Kind::Word && is_after_query => {
+                if BEGINNINGS.contains(&written.to_ascii_uppercase().as_str()) {
+                    return Some(token.range.start);
+                }
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            is_after_query = false;
+        }
+    }
+    None
 }
