@@ -55,6 +55,13 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Whether it may be because tables are not as they were: a syntax error or a missing name, or a prepared statement
+    /// that gives other columns now.
+    pub(super) fn is_of_the_tables(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        code.starts_with("42") || code == "0A000"
+    }
+
     /// Where the byte `at` of `written` is.
     pub(super) fn place_in(written: &str, at: usize) -> (usize, usize) {
         let before = written.get(..at).unwrap_or(written);

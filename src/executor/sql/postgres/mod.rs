@@ -81,24 +81,6 @@ impl Postgres {
         rows: &mut Rows,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        let ended = self.attempt(job, rows, stop).await;
-        if let Err(Trouble::Refused(refusal)) = &ended
-            && refusal.code.as_deref() == Some("0A000")
-            && self.plans.forget(job)
-            && !rows.has_begun()
-        {
-            // The tables have changed since the statement was prepared; it did not run.
-            return self.attempt(job, rows, stop).await;
-        }
-        ended
-    }
-
-    async fn attempt(
-        &self,
-        job: &Job,
-        rows: &mut Rows,
-        stop: &CancellationToken,
-    ) -> Result<(), Trouble> {
         let mut connection = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Trouble::Stopped),
@@ -121,7 +103,7 @@ impl Postgres {
             Some(Ok(process)) => process,
         };
         let ended = {
-            let work = self.execute(&mut connection, job, rows);
+            let work = self.execute_anew(&mut connection, job, rows);
             tokio::pin!(work);
             tokio::select! {
                 biased;
@@ -177,6 +159,32 @@ impl Postgres {
         }
     }
 
+    /// Executes a statement; once more where what was known of it is not true any more, as its tables have changed. It
+    /// did not run then.
+    async fn execute_anew(
+        &self,
+        connection: &mut Connection,
+        job: &Job,
+        rows: &mut Rows,
+    ) -> Result<Ended, Trouble> {
+        let was_known = self.plans.get(job).is_some();
+        let ended = self.execute(connection, job, rows).await;
+        let is_stale =
+            matches!(&ended, Err(Trouble::Refused(refusal)) if refusal.is_of_the_tables());
+        if !was_known || !is_stale || rows.has_begun() {
+            return ended;
+        }
+        self.plans.forget(job);
+        let failed = |error: sqlx::Error| trouble(&error, &|_| None);
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut **connection)
+            .await
+            .map_err(failed)?;
+        connection.clear_cached_statements().await.map_err(failed)?;
+        begin(connection, job).await.map_err(failed)?;
+        self.execute(connection, job, rows).await
+    }
+
     async fn execute(
         &self,
         connection: &mut Connection,
@@ -198,7 +206,8 @@ impl Postgres {
         while let Some(next) = stream.next().await {
             match next.map_err(|error| plan.trouble(&error, job))? {
                 Either::Left(done) => affected += done.rows_affected(),
-                Either::Right(_) if is_enough => {}
+                // A row without columns is none.
+                Either::Right(_) if is_enough || plan.columns.is_empty() => {}
                 Either::Right(row) => {
                     is_enough = !rows.push(|index, out| cell::write(&row, index, &plan, out))?;
                     if is_enough && job.read_only {

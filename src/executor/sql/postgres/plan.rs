@@ -26,8 +26,8 @@ const TABLES: [&str; 8] = [
     "SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE",
 ];
 
-/// The parameter has no type that the server could tell.
-const INDETERMINATE: &str = "42P18";
+/// A parameter has no type that the server could tell, or several.
+const INDETERMINATE: [&str; 2] = ["42P18", "42P08"];
 
 /// Where a character of what is sent has no simple place in the statement.
 const NO_PLACE: usize = usize::MAX;
@@ -65,9 +65,9 @@ impl Plans {
         self.plans().get(&key(job)).cloned()
     }
 
-    /// Forgets a statement; whether there was something to forget.
-    pub(super) fn forget(&self, job: &Job) -> bool {
-        self.plans().remove(&key(job)).is_some()
+    /// Forgets a statement.
+    pub(super) fn forget(&self, job: &Job) {
+        self.plans().remove(&key(job));
     }
 
     fn plans(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Plan>>> {
@@ -163,7 +163,12 @@ async fn describe(connection: &mut Connection, job: &Job) -> Result<Described, T
             Some(Refusal::place_in(&job.written, at))
         });
         let number = match &told {
-            Trouble::Refused(refusal) if refusal.code.as_deref() == Some(INDETERMINATE) => {
+            Trouble::Refused(refusal)
+                if refusal
+                    .code
+                    .as_deref()
+                    .is_some_and(|code| INDETERMINATE.contains(&code)) =>
+            {
                 parameter_in(&refusal.message)
             }
             _ => None,
