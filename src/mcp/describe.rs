@@ -106,4 +106,24 @@ mod tests {
             "Calls an HTTP service, up to 5 at a time, 10 per second, timeout 30 s."
         );
     }
+
+    #[test]
+    fn a_query_is_told_with_its_connections_and_rows() {
+        let told = |sql: &str| {
+            let text = format!(
+                "databases: {{ d: {{ url: 'sqlite:d.db', pool: {{ max_size: 3 }} }} }}\ntools: [{{ name: t, description: T, concurrency: {{ max_parallel: 5 }}, sql: {{ database: d, {sql} }} }}]"
+            );
+            let options = LoadOptions::default();
+            let loaded = load_text(Path::new("f"), &text, Path::new("/"), &options).unwrap();
+            execution(loaded.catalog.get("t").unwrap())
+        };
+        assert_eq!(
+            told("query: SELECT 1"),
+            "Runs as a read-only SQL query over a pool of up to 3 connections, gives at most 1000 rows, up to 5 at a time, timeout 30 s."
+        );
+        assert_eq!(
+            told("queries: { a: SELECT 1, b: SELECT 2 }, read_only: false, max_rows: 1"),
+            "Runs as 2 SQL queries side by side over a pool of up to 3 connections, gives at most 1 row, up to 5 at a time, timeout 30 s."
+        );
+    }
 }
