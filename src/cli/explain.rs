@@ -322,10 +322,10 @@ fn queries(sql: &Sql) -> String {
     text.push_str(&listed_parts("may", [may].into_iter()));
     let rows = format!("{} at most", sql.max_rows);
     text.push_str(&listed_parts("rows", [rows.as_str()].into_iter()));
-    for (name, template) in sql.queries.iter() {
+    for (name, template) in sql.queries.statements() {
         let statement = template.shown().replace('\n', "\n    ");
         let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-        text.push_str(&format!("  statement{name}\n    {statement}\n"));
+        text.extend(["  statement", &name, "\n    ", &statement, "\n"]);
         let mark = match database.dialect() {
             Dialect::Postgres => '$',
             Dialect::Sqlite => '?',

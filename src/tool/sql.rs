@@ -148,7 +148,7 @@ impl Location {
 
 impl SqlQueries {
     /// Every statement, with its name where there are several.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = (Option<&str>, &SqlTemplate)> + Send + '_> {
+    pub fn statements(&self) -> Box<dyn Iterator<Item = (Option<&str>, &SqlTemplate)> + Send + '_> {
         match self {
             Self::One(template) => Box::new(std::iter::once((None, template))),
             Self::Several(queries) => Box::new(

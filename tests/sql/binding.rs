@@ -34,6 +34,7 @@ async fn found(condition: &str, parameter: &str, value: Value) -> Option<Value> 
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[tokio::test]
 async fn a_text_is_read_as_the_column_has_it() {
     let text = "{ name: x }";
@@ -162,10 +163,6 @@ async fn a_text_is_read_as_the_column_has_it() {
             json!("1 hour"),
             json!([]),
         ),
-        (
-            "id <= 1 + {{x}} AND true LIMIT 1 + 0 * {{x}}",
-            "{ name: x, type: integer }",
-            json!(1),
             json!([]),
         ),
         ("v LIKE '%' || {{x}} || '%'", text, json!("y"), json!([2])),
@@ -182,9 +179,6 @@ async fn a_text_is_read_as_the_column_has_it() {
             json!([1]),
         ),
     ] {
-        if condition.contains("LIMIT") {
-            continue;
-        }
         let Some(rows) = found(condition, parameter, value.clone()).await else {
             return;
         };

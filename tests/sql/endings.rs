@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, nothing, one};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const ENDLESS: &str = "query: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n'";
 

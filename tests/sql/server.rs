@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
+use tokio::time::Instant;
 
 use crate::support::skipped;
 
@@ -16,7 +17,7 @@ pub(crate) const PASSWORD: &str = "hunter2-secret/";
 
 const PASSWORD_IN_URL: &str = "hunter2-secret%2F";
 
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 
 /// A server and its data. A shell looks after it: when the pipe to the shell closes, as it does however the tests end,
 /// the server is stopped and the folder removed.

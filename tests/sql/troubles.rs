@@ -83,6 +83,49 @@ async fn a_wrong_password_is_told_and_neither_is_shown() {
 }
 
 #[tokio::test]
+async fn a_connection_that_broke_while_it_was_idle_makes_way_for_another() {
+    let tools = one("", "query: SELECT pg_backend_pid() AS pid");
+    let Some(world) = World::postgres("", &tools).await else {
+        return;
+    };
+    let before = world.rows(nothing()).await;
+    let ended = world
+        .look("SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE application_name = current_schema()")
+        .await;
+    assert_eq!(ended, "1");
+    assert_ne!(world.rows(nothing()).await, before);
+}
+
+#[tokio::test]
+async fn explain_shows_what_is_sent_and_not_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "databases: { db: { url: \"${DATABASE_URL}\" } }\n".to_owned()
+        + &one(
+            "{ name: x }, { name: ids, type: array }",
+            "query: \"SELECT * FROM t WHERE a = {{x}} AND b IN ({{ids}})\"",
+        );
+    std::fs::write(folder.path().join("gantz.yaml"), file).unwrap();
+    let output = crate::support::command(folder.path(), &["explain", "t"])
+        .env("DATABASE_URL", "postgres://u:hunter2@h.example/d")
+        .output()
+        .unwrap();
+    let (stdout, stderr) = crate::support::texts(&output);
+    for line in [
+        "  database  db (PostgreSQL), 0 to 10 connections, idle ones kept 300s",
+        "  may       read",
+        "  rows      1000 at most",
+        "    SELECT * FROM t WHERE a = $1 AND b = ANY ($2)",
+        "  bound     $1 x, $2 ids",
+    ] {
+        assert!(
+            stdout.lines().any(|found| found == line),
+            "{line}\n{stdout}{stderr}"
+        );
+    }
+    assert!(!stdout.contains("hunter2") && !stdout.contains("h.example"));
+}
+
+#[tokio::test]
 async fn a_database_that_is_down_and_comes_back_is_used_again() {
     if server::shared().await.is_none() {
         return;

@@ -93,20 +93,18 @@ fn database(
         }
         return None;
     };
-    match context.databases.get(&name.text) {
-        Some(known) => known.clone(),
-        None => {
-            let known = context.databases.keys().map(String::as_str);
-            problems.push(unknown::reference(
-                name.span,
-                "database",
-                &name.text,
-                known,
-                "databases",
-            ));
-            None
-        }
+    if let Some(known) = context.databases.get(&name.text) {
+        return known.clone();
     }
+    let known = context.databases.keys().map(String::as_str);
+    problems.push(unknown::reference(
+        name.span,
+        "database",
+        &name.text,
+        known,
+        "databases",
+    ));
+    None
 }
 
 /// The columns of `group_by`, by query.

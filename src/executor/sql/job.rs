@@ -35,7 +35,7 @@ impl Job {
         arguments: &Arguments,
         deadline: Instant,
     ) -> Result<Vec<Self>, ValueError> {
-        let queries = sql.queries.iter();
+        let queries = sql.queries.statements();
         queries
             .map(|(name, template)| Self::new(sql, name, template, arguments, deadline))
             .collect()

@@ -31,7 +31,7 @@ pub(super) struct Pool {
 
 enum Kind {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 /// How many connections of a database are in use.
@@ -64,7 +64,9 @@ impl Pool {
                 *read_only || !database.is_written,
                 rules,
             ))),
-            Location::Postgres(url) => Postgres::new(url, rules).map(Kind::Postgres),
+            Location::Postgres(url) => {
+                Postgres::new(url, rules).map(|postgres| Kind::Postgres(Box::new(postgres)))
+            }
         };
         Self {
             name: database.name.clone(),

@@ -17,7 +17,8 @@ pub(super) struct Rows {
     out: Out,
     /// The names of the columns as JSON, with the colon behind each.
     keys: Vec<Vec<u8>>,
-    max_rows: u32,
+    /// Rows given back at most.
+    most: u32,
     count: u32,
     /// Whether there were more rows than are given back.
     is_more: bool,
@@ -95,7 +96,7 @@ impl Rows {
         Self {
             out,
             keys: Vec::new(),
-            max_rows: max_rows.get(),
+            most: max_rows.get(),
             count: 0,
             is_more: false,
             is_full: false,
@@ -134,7 +135,7 @@ impl Rows {
         &mut self,
         mut cell: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Trouble>,
     ) -> Result<bool, Trouble> {
-        if self.count >= self.max_rows {
+        if self.count >= self.most {
             self.is_more = true;
             return Ok(false);
         }
@@ -245,7 +246,7 @@ impl Rows {
         if self.is_more {
             warnings.push(format!(
                 "gave the first {count} rows{of}, and there are more: `sql.max_rows` is {}; ask for less, or page on where the tool has a parameter for it",
-                self.max_rows
+                self.most
             ));
         }
         if self.is_full {

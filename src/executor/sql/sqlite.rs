@@ -125,7 +125,7 @@ async fn execute(
     let text = job.statement.text(&|_| None);
     let prepared = connection.prepare(AssertSqlSafe(text).into_sql_str()).await;
     let statement = prepared.map_err(|error| trouble(&error))?;
-    let names = statement.columns().iter().map(|column| column.name());
+    let names = statement.columns().iter().map(sqlx::Column::name);
     rows.begin(names)?;
     let gives_rows = !statement.columns().is_empty();
     let query = statement.query_with(arguments);
@@ -280,14 +280,10 @@ fn cell(row: &SqliteRow, index: usize, out: &mut Vec<u8>) -> Result<(), Trouble>
             serde_json::Number::from_f64(number)
                 .map_or_else(|| Value::from(infinite(number)), Value::Number)
         }
-        "TEXT" => match <&str as Decode<sqlx::Sqlite>>::decode(value) {
-            Ok(text) => text.into(),
-            Err(_) => {
-                let bytes =
-                    <Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw(index)?).map_err(broken)?;
-                String::from_utf8_lossy(&bytes).into()
-            }
-        },
+        "TEXT" => {
+            let bytes = <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(broken)?;
+            String::from_utf8_lossy(bytes).into()
+        }
         _ => {
             let bytes = <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(broken)?;
             base64::engine::general_purpose::STANDARD
@@ -319,7 +315,7 @@ fn trouble(error: &sqlx::Error) -> Trouble {
     let sqlx::Error::Database(database) = error else {
         return Trouble::Lost(super::pool::reason(error));
     };
-    let code = database.code().map(|code| code.into_owned());
+    let code = database.code().map(std::borrow::Cow::into_owned);
     let kind = code
         .as_ref()
         .and_then(|code| code.parse::<u32>().ok())

@@ -39,7 +39,16 @@ fn element(item: &Value) -> String {
         Value::Null => return "NULL".to_owned(),
         Value::Array(items) => return array(items),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => {
+            let single = SqlValue {
+                name: String::new(),
+                kind: ParameterType::Any,
+                value: Some(other.clone()),
+                is_list: false,
+            };
+            let text = single.text().ok().flatten();
+            text.unwrap_or_else(|| other.to_string())
+        }
     };
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
@@ -52,7 +61,7 @@ mod tests {
 
     #[test]
     fn elements_are_quoted_whatever_they_hold() {
-        let items = json!(["a,b", "{}", "\\\"", "", "NULL", null, 1, [true]]);
+        let items = json!(["a,b", "{}", "\\\"", "", "NULL", null, 1.0, [true]]);
         assert_eq!(
             array(items.as_array().unwrap()),
             r#"{"a,b","{}","\\\"","","NULL",NULL,"1",{"true"}}"#

@@ -81,27 +81,7 @@ impl Postgres {
         rows: &mut Rows,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        let mut connection = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Err(Trouble::Stopped),
-            connection = self.connection() => connection?,
-        };
-        let begun = tokio::select! {
-            biased;
-            () = stop.cancelled() => None,
-            begun = begin(&mut connection, job) => Some(begun),
-        };
-        let process = match begun {
-            None => {
-                hang_up(connection).await;
-                return Err(Trouble::Stopped);
-            }
-            Some(Err(error)) => {
-                hang_up(connection).await;
-                return Err(Trouble::Connect(reason(&error)));
-            }
-            Some(Ok(process)) => process,
-        };
+        let (mut connection, process) = self.begun(job, stop).await?;
         let ended = {
             let work = self.execute_anew(&mut connection, job, rows);
             tokio::pin!(work);
@@ -135,6 +115,42 @@ impl Postgres {
                 ended?;
                 // A constraint that is checked at the end, for one.
                 Err(trouble(&error, &|_| None))
+            }
+        }
+    }
+
+    /// A connection with the transaction of a statement, and its process on the server. One that turns out to be
+    /// broken, as all idle ones are after a restart of the server, makes way for the next.
+    async fn begun(
+        &self,
+        job: &Job,
+        stop: &CancellationToken,
+    ) -> Result<(Connection, i32), Trouble> {
+        let mut broken = 0;
+        loop {
+            let mut connection = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Trouble::Stopped),
+                connection = self.connection() => connection?,
+            };
+            let begun = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                begun = begin(&mut connection, job) => Some(begun),
+            };
+            match begun {
+                Some(Ok(process)) => return Ok((connection, process)),
+                None => {
+                    hang_up(connection).await;
+                    return Err(Trouble::Stopped);
+                }
+                Some(Err(error)) => {
+                    hang_up(connection).await;
+                    broken += 1;
+                    if broken > self.pool.options().get_max_connections() {
+                        return Err(Trouble::Connect(reason(&error)));
+                    }
+                }
             }
         }
     }

@@ -124,7 +124,7 @@ impl Lexer<'_> {
             self.take_while(|c| c.is_alphanumeric() || c == '.' || c == '_');
             Kind::Number
         } else if begins_word(first) {
-            self.take_while(|c| continues_word(c));
+            self.take_while(continues_word);
             Kind::Word
         } else if let Some(length) = self.own_parameter() {
             self.at += length;
@@ -224,8 +224,7 @@ impl Lexer<'_> {
             } else if closing == "*/" && self.is_postgres() && rest.starts_with("/*") {
                 depth += 1;
                 self.at += 2;
-            } else if rest.starts_with(closing) {
-                let after = &rest[closing.len()..];
+            } else if let Some(after) = rest.strip_prefix(closing) {
                 if doubles && after.starts_with(closing) {
                     self.at += 2 * closing.len();
                     continue;

@@ -133,10 +133,12 @@ pub fn main_of_with(text: &str) -> Option<usize> {
                 is_after_query = depth == 0;
                 continue;
             }
-            _ if depth == 0 && token.kind == Kind::Word && is_after_query => {
-                if BEGINNINGS.contains(&written.to_ascii_uppercase().as_str()) {
-                    return Some(token.range.start);
-                }
+            _ if depth == 0
+                && token.kind == Kind::Word
+                && is_after_query
+                && BEGINNINGS.contains(&written.to_ascii_uppercase().as_str()) =>
+            {
+                return Some(token.range.start);
             }
             _ => {}
         }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -221,4 +222,32 @@ fn a_place_in_the_statement_is_found_in_what_was_written() {
         &written[statement.written_place(position, &cast)..],
         "nothing FROM t"
     );
+}
+
+proptest! {
+    /// Whatever the author writes, the text that is sent does not depend on what the caller gives.
+    #[test]
+    fn the_text_never_depends_on_a_value(
+        words in proptest::collection::vec(
+            prop_oneof![
+                Just("{{x}}"), Just("{{ids}}"), Just("{{n}}"), Just("'"), Just("''"), Just("\""), Just("E'"), Just("\\"),
+                Just("$$"), Just("$a$"), Just("--"), Just("/*"), Just("*/"), Just("\n"), Just("["), Just("]"), Just("`"),
+                Just("SELECT"), Just("FROM"), Just("IN"), Just("NOT"), Just("("), Just(")"), Just(","), Just("ORDER BY"),
+                Just("{{{{"), Just("::"), Just("é"), Just(" "), Just("a"), Just("1"), Just("U&'"), Just(";"),
+            ],
+            0..14,
+        ),
+        value in any::<String>(),
+        dialect in prop_oneof![Just(Dialect::Postgres), Just(Dialect::Sqlite)],
+    ) {
+        let written = format!("SELECT 1 {}", words.join(" "));
+        let Ok(template) = compile(&written, dialect) else { return Ok(()) };
+        let text = |value: &str| {
+            let values = json!({"x": value, "ids": [value, value], "n": 7});
+            let arguments = Arguments::from_checked(values.as_object().unwrap().clone());
+            template.render(&arguments).unwrap().text(&|_| None)
+        };
+        let value = value.replace('\0', "");
+        prop_assert_eq!(text(&value), text("plain"));
+    }
 }
