@@ -163,8 +163,6 @@ async fn a_text_is_read_as_the_column_has_it() {
             json!("1 hour"),
             json!([]),
         ),
-            json!([]),
-        ),
         ("v LIKE '%' || {{x}} || '%'", text, json!("y"), json!([2])),
         (
             "jsonb_build_object('a', {{x}}) = j",
