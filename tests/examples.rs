@@ -245,6 +245,46 @@ async fn many_pages_are_fetched_five_at_a_time() {
 }
 
 #[test]
+fn a_database_is_asked_searched_and_written() {
+    // In a folder of its own: the example makes its database beside its file.
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["gantz.yaml", "make_blog.py"] {
+        fs::copy(
+            repository("examples/sql").join(file),
+            folder.path().join(file),
+        )
+        .unwrap();
+    }
+    let config = folder.path().join("gantz.yaml");
+    let call = |words: &[&str]| json_of(config.to_str().unwrap(), words);
+    assert_eq!(call(&["make_blog"]), json!({"file": "blog.db", "posts": 3}));
+    let found = call(&["search_posts", "text=it's", "since=2024-04-01", "limit=2"]);
+    assert_eq!(
+        found,
+        json!([{"id": 2, "title": "What it's like to write", "written_on": "2024-04-02"}])
+    );
+    let related = call(&["fetch_related", "user_ids=1", "user_ids=2"]);
+    assert_eq!(related["1"]["user"][0]["name"], "Ann");
+    assert_eq!(related["1"]["posts"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        related["2"],
+        json!({"user": [{"id": 2, "name": "Bob"}], "posts": [], "comments": [{"user_id": 2, "text": "Nice"}]})
+    );
+    let title = "title='; DROP TABLE posts; --";
+    assert_eq!(
+        call(&["add_post", "user_id=3", title]),
+        json!([{"id": 4, "title": "'; DROP TABLE posts; --"}])
+    );
+    assert_eq!(
+        call(&["search_posts", "text=DROP"])
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
 fn a_batch_passes_results_from_call_to_call() {
     let config = repository("examples/batch/gantz.yaml");
     let calls = repository("examples/batch/calls.json");
@@ -392,11 +432,10 @@ fn what_is_flaky_is_tried_again_kept_away_and_remembered() {
         .map(|result| result["error"]["code"].as_str().unwrap())
         .collect();
     let count = |code: &str| codes.iter().filter(|known| **known == code).count();
-    assert_eq!(
-        (count("EXIT_STATUS"), count("CIRCUIT_OPEN")),
-        (2, 2),
-        "{codes:?}"
-    );
+    // A call may begin between the end of a process and the word of its failure.
+    let (failed, turned_away) = (count("EXIT_STATUS"), count("CIRCUIT_OPEN"));
+    assert!((2..=3).contains(&failed), "{codes:?}");
+    assert_eq!(failed + turned_away, 4, "{codes:?}");
 }
 
 #[tokio::test]

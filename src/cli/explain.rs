@@ -8,10 +8,11 @@ use clap::Args;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
 use super::exit::Exit;
 use super::terminal::Terminal;
-use crate::tool::template::PairTemplate;
+use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
     Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
-    Origin, Program, Rate, Redirects, RetryPolicy, Script, Stdin, Tool, ToolAccess,
+    Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin, Tool,
+    ToolAccess,
 };
 
 #[derive(Debug, Args)]
@@ -283,6 +284,7 @@ fn action(action: &Action) -> String {
     match action {
         Action::Script(script) => process(script),
         Action::Http(http) => request(http),
+        Action::Sql(sql) => queries(sql),
     }
 }
 
@@ -320,6 +322,52 @@ fn request(http: &Http) -> String {
             "gives",
             [path.to_string().as_str()].into_iter(),
         ));
+    }
+    text.push('\n');
+    text
+}
+
+/// The statements as the database gets them, and what is bound to them. Never the address.
+fn queries(sql: &Sql) -> String {
+    let database = &sql.database;
+    let pool = &database.pool;
+    let mut text = format!(
+        "asks\n  database  {} ({}), {} to {} connections, idle ones kept {}\n",
+        database.name,
+        database.kind(),
+        pool.min_size,
+        pool.max_size,
+        shown(pool.max_idle_time),
+    );
+    let may = if sql.read_only {
+        "read"
+    } else {
+        "read and write"
+    };
+    text.push_str(&listed_parts("may", [may].into_iter()));
+    let rows = format!("{} at most", sql.max_rows);
+    text.push_str(&listed_parts("rows", [rows.as_str()].into_iter()));
+    for (name, template) in sql.queries.statements() {
+        let statement = template.shown().replace('\n', "\n    ");
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        text.extend(["  statement", &name, "\n    ", &statement, "\n"]);
+        let mark = match database.dialect() {
+            Dialect::Postgres => '$',
+            Dialect::Sqlite => '?',
+        };
+        let bound: Vec<String> = template
+            .bound()
+            .enumerate()
+            .map(|(index, name)| format!("{mark}{} {name}", index + 1))
+            .collect();
+        text.push_str(&listed_parts("bound", bound.iter().map(String::as_str)));
+    }
+    if let SqlQueries::Several(queries) = &sql.queries {
+        let columns: Vec<String> = queries
+            .iter()
+            .filter_map(|(name, query)| Some(format!("{name}.{}", query.group_by.as_ref()?)))
+            .collect();
+        text.push_str(&listed_parts("grouped", columns.iter().map(String::as_str)));
     }
     text.push('\n');
     text

@@ -52,11 +52,11 @@ const FAMILY: &[(&str, &str)] = &[
     ),
     (
         "pool",
-        "keep connections inside the script; `concurrency.groups` bounds how many run at once",
+        "a `sql` tool keeps connections as `databases.NAME.pool` says; of a script, `concurrency.groups` bounds how many run at once",
     ),
     (
         "pools",
-        "keep connections inside the script; `concurrency.groups` bounds how many run at once",
+        "a database's connections are kept as `databases.NAME.pool` says, for `sql` tools; of scripts, `concurrency.groups` bounds how many run at once",
     ),
     (
         "role",
@@ -91,6 +91,8 @@ const BELONGS: &[(&str, &str)] = &[
     ("interpreter", "`script`"),
     ("max_parallel", "`concurrency`"),
     ("per_key", "`concurrency`"),
+    ("queries", "`sql`"),
+    ("query", "`sql`, or in `http`"),
     ("queue_size", "`concurrency`"),
     ("queue_timeout", "`concurrency`"),
     ("rate_limits", "`concurrency` at the top of the file"),

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Execution, HttpExecutor, Running, ScriptExecutor};
+use super::{DatabaseLoad, Execution, HttpExecutor, Running, ScriptExecutor, SqlExecutor};
 use crate::store::Store;
-use crate::tool::{Action, Call};
+use crate::tool::{Action, Call, Catalog};
 
 /// Carries out calls of every kind. Clones share everything.
 #[derive(Clone, Debug, Default)]
 pub struct Executor {
     scripts: ScriptExecutor,
     requests: HttpExecutor,
+    queries: SqlExecutor,
 }
 
 impl Executor {
@@ -23,7 +24,8 @@ impl Executor {
     pub fn storing(store: Store) -> Self {
         Self {
             scripts: ScriptExecutor::storing(store.clone()),
-            requests: HttpExecutor::storing(store),
+            requests: HttpExecutor::storing(store.clone()),
+            queries: SqlExecutor::storing(store),
         }
     }
 
@@ -36,7 +38,18 @@ impl Executor {
         match &call.tool.action {
             Action::Script(_) => self.scripts.run(call, place).await,
             Action::Http(http) => self.requests.run(call, http, place).await,
+            Action::Sql(sql) => self.queries.run(call, sql, place).await,
         }
+    }
+
+    /// Lets go of what only tools needed that `catalog` does not have any more.
+    pub fn keep(&self, catalog: &Catalog) {
+        self.queries.keep(catalog);
+    }
+
+    /// How many connections to databases there are.
+    pub fn databases(&self) -> Vec<DatabaseLoad> {
+        self.queries.databases()
     }
 
     /// Every call whose processes run, those that cannot be killed included.
@@ -52,7 +65,11 @@ impl Executor {
     /// Takes no new calls and ends the running ones, with their tools' `kill_grace` but at most `grace`. Returns
     /// the processes that could not be ended.
     pub async fn drain(&self, grace: Option<Duration>) -> Vec<Running> {
-        let (stragglers, ()) = tokio::join!(self.scripts.drain(grace), self.requests.drain(grace));
+        let (stragglers, (), ()) = tokio::join!(
+            self.scripts.drain(grace),
+            self.requests.drain(grace),
+            self.queries.drain(grace)
+        );
         stragglers
     }
 }

@@ -5,6 +5,7 @@
 //! | `either` | [`Executor`]: hands each call to what carries out its kind |
 //! | `script` | [`ScriptExecutor`]: one call as one process, and the end of all of them |
 //! | `http` | [`HttpExecutor`]: one call as one request |
+//! | `sql` | [`SqlExecutor`]: one call as one query, or several |
 //! | `prepare` | from a call to what is started |
 //! | `verdict` | from how a process ended to a result or a failure |
 //! | `process` | processes and the trees they grow |
@@ -19,9 +20,11 @@ mod output;
 mod prepare;
 mod process;
 mod script;
+mod sql;
 mod verdict;
 
 pub use either::Executor;
 pub use http::HttpExecutor;
 pub use process::Running;
 pub use script::{Execution, ScriptExecutor};
+pub use sql::{DatabaseLoad, SqlExecutor};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use std::time::Duration;
 
-use crate::tool::{Action, OnLimit, Rate, Tool};
+use crate::tool::{Action, OnLimit, Rate, Sql, SqlQueries, Tool};
 
 /// One sentence on how a tool runs and what bounds it, such as
 /// `Runs as a subprocess, up to 5 at a time, 10 per second, timeout 30 s.`
@@ -13,6 +13,7 @@ pub(super) fn execution(tool: &Tool) -> String {
     let mut text = match tool.action {
         Action::Script(_) => "Runs as a subprocess".to_owned(),
         Action::Http(_) => "Calls an HTTP service".to_owned(),
+        Action::Sql(ref sql) => query(sql),
     };
     append(
         &mut text,
@@ -39,6 +40,26 @@ pub(super) fn execution(tool: &Tool) -> String {
         text.push_str(" A person is asked before each call.");
     }
     text
+}
+
+/// How a query runs.
+fn query(sql: &Sql) -> String {
+    let reads = if sql.read_only { "read-only " } else { "" };
+    let what = match &sql.queries {
+        SqlQueries::One(_) => format!("Runs as a {reads}SQL query"),
+        SqlQueries::Several(queries) => {
+            format!("Runs as {} {reads}SQL queries side by side", queries.len())
+        }
+    };
+    let connections = match sql.database.pool.max_size.get() {
+        1 => "1 connection".to_owned(),
+        more => format!("{more} connections"),
+    };
+    let rows = match sql.max_rows.get() {
+        1 => "at most 1 row".to_owned(),
+        more => format!("at most {more} rows"),
+    };
+    format!("{what} over a pool of up to {connections}, gives {rows}")
 }
 
 /// A rate as people say it: per second, or per minute where that is the rounder figure.
@@ -86,6 +107,26 @@ mod tests {
         assert_eq!(
             execution(tool),
             "Calls an HTTP service, up to 5 at a time, 10 per second, timeout 30 s."
+        );
+    }
+
+    #[test]
+    fn a_query_is_told_with_its_connections_and_rows() {
+        let told = |sql: &str| {
+            let text = format!(
+                "databases: {{ d: {{ url: 'sqlite:d.db', pool: {{ max_size: 3 }} }} }}\ntools: [{{ name: t, description: T, concurrency: {{ max_parallel: 5 }}, sql: {{ database: d, {sql} }} }}]"
+            );
+            let options = LoadOptions::default();
+            let loaded = load_text(Path::new("f"), &text, Path::new("/"), &options).unwrap();
+            execution(loaded.catalog.get("t").unwrap())
+        };
+        assert_eq!(
+            told("query: SELECT 1"),
+            "Runs as a read-only SQL query over a pool of up to 3 connections, gives at most 1000 rows, up to 5 at a time, timeout 30 s."
+        );
+        assert_eq!(
+            told("queries: { a: SELECT 1, b: SELECT 2 }, read_only: false, max_rows: 1"),
+            "Runs as 2 SQL queries side by side over a pool of up to 3 connections, gives at most 1 row, up to 5 at a time, timeout 30 s."
         );
     }
 }

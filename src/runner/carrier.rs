@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::executor::{Execution, Executor, Running};
+use crate::executor::{DatabaseLoad, Execution, Executor, Running};
 use crate::scheduler::Permit;
-use crate::tool::Call;
+use crate::tool::{Call, Catalog};
 
 /// Carries calls out.
 pub(super) trait Carrier: Send + Sync {
@@ -21,6 +21,14 @@ pub(super) trait Carrier: Send + Sync {
 
     /// The calls whose processes were killed and live on.
     fn stuck(&self) -> Vec<Running>;
+
+    /// Lets go of what no tool of `catalog` needs.
+    fn keep(&self, _catalog: &Catalog) {}
+
+    /// How many connections to databases there are.
+    fn databases(&self) -> Vec<DatabaseLoad> {
+        Vec::new()
+    }
 }
 
 impl Carrier for Executor {
@@ -34,6 +42,14 @@ impl Carrier for Executor {
 
     fn stuck(&self) -> Vec<Running> {
         self.stuck()
+    }
+
+    fn keep(&self, catalog: &Catalog) {
+        self.keep(catalog);
+    }
+
+    fn databases(&self) -> Vec<DatabaseLoad> {
+        self.databases()
     }
 }
 

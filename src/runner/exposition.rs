@@ -58,6 +58,7 @@ impl Runner {
         shared(&load, &visible, &mut text);
         self.breaker_states(&visible, &mut text);
         self.stuck_processes(&visible, &mut text);
+        self.connections(&visible, &mut text);
         if let Some(audit) = &self.journal().audit {
             let help = "Calls that the audit log lacks";
             text.family("runner_audit_lost_total", Kind::Counter, help);
@@ -89,6 +90,37 @@ impl Runner {
                 ];
                 text.sample("", &labels, u64::from(possible == state));
             }
+        }
+    }
+
+    /// The connections to the databases that the visible tools use.
+    fn connections(&self, visible: &Visible<'_>, text: &mut Exposition) {
+        let loads: Vec<_> = self
+            .engine
+            .carrier
+            .databases()
+            .into_iter()
+            .filter(|load| visible.uses_database(&load.name))
+            .collect();
+        if loads.is_empty() {
+            return;
+        }
+        let help = "Connections to a database: in use and idle, and the queries that wait for one";
+        text.family("runner_database_connections", Kind::Gauge, help);
+        for load in &loads {
+            for (state, figure) in [
+                ("in_use", load.in_use),
+                ("idle", load.idle),
+                ("waiting", load.waiting),
+            ] {
+                let labels = [("database", load.name.as_str()), ("state", state)];
+                text.sample("", &labels, figure.into());
+            }
+        }
+        let help = "Connections to a database there may be";
+        text.family("runner_database_max_connections", Kind::Gauge, help);
+        for load in &loads {
+            text.sample("", &[("database", load.name.as_str())], load.max.into());
         }
     }
 

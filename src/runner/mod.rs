@@ -150,6 +150,7 @@ impl Runner {
         account::know(&self.engine.metrics, &self.catalog(), &catalog);
         let limits = catalog.tools().map(|tool| (&tool.name, &tool.limits));
         self.engine.scheduler.reconfigure(&catalog.limits, limits);
+        self.engine.carrier.keep(&catalog);
         self.catalog.send_replace(catalog);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::tool::{BreakerRules, Catalog, ToolAccess};
+use crate::tool::{Action, BreakerRules, Catalog, ToolAccess};
 
 /// What a caller may see: the tools it may use, and the groups, rates and breakers that those name.
 pub(super) struct Visible<'a> {
@@ -10,6 +10,7 @@ pub(super) struct Visible<'a> {
     groups: HashSet<&'a str>,
     buckets: HashSet<&'a str>,
     breakers: BTreeMap<&'a str, &'a BreakerRules>,
+    databases: HashSet<&'a str>,
 }
 
 impl<'a> Visible<'a> {
@@ -20,6 +21,7 @@ impl<'a> Visible<'a> {
             groups: HashSet::new(),
             buckets: HashSet::new(),
             breakers: BTreeMap::new(),
+            databases: HashSet::new(),
         };
         for tool in catalog.visible_to(access) {
             visible.tools.insert(tool.name.as_str());
@@ -28,6 +30,9 @@ impl<'a> Visible<'a> {
             visible
                 .buckets
                 .extend(buckets.map(|used| used.bucket.as_str()));
+            if let Action::Sql(sql) = &tool.action {
+                visible.databases.insert(sql.database.name.as_str());
+            }
             let breaker = tool.circuit_breaker.as_ref();
             visible
                 .breakers
@@ -46,6 +51,10 @@ impl<'a> Visible<'a> {
 
     pub(super) fn has_bucket(&self, name: &str) -> bool {
         self.buckets.contains(name)
+    }
+
+    pub(super) fn uses_database(&self, name: &str) -> bool {
+        self.databases.contains(name)
     }
 
     /// The breakers, by name.

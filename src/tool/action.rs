@@ -1,10 +1,11 @@
-//! What a call does: the request it sends, or the program it runs, what the program is given, and what becomes of its output.
+//! What a call does: the request it sends, the query or the program it runs, what the program is given, and what becomes of its output.
 
 use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::http::Http;
 use super::schema::Schema;
+use super::sql::Sql;
 use super::template::{ArgvTemplate, ShellTemplate, TextTemplate};
 
 /// What a call does.
@@ -14,6 +15,8 @@ pub enum Action {
     Script(Script),
     /// Sends a request.
     Http(Http),
+    /// Asks a database.
+    Sql(Sql),
 }
 
 /// A process to run.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{BuiltinTool, Failure, FailureCode, RunnerLimits, Tool, ToolAccess, ToolName};
+use super::{
+    Action, BuiltinTool, Database, Failure, FailureCode, RunnerLimits, Tool, ToolAccess, ToolName,
+};
 
 /// All tools of a file, in its order, and what holds for all of them.
 #[derive(Debug)]
@@ -65,6 +67,14 @@ impl Catalog {
     /// Every tool, in the file's order.
     pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
         self.tools.values()
+    }
+
+    /// Every database that a tool uses, once for each tool.
+    pub fn databases(&self) -> impl Iterator<Item = &Arc<Database>> {
+        self.tools().filter_map(|tool| match &tool.action {
+            Action::Sql(sql) => Some(&sql.database),
+            Action::Script(_) | Action::Http(_) => None,
+        })
     }
 
     /// The tools that a caller with `access` may know of, in the file's order.

@@ -146,6 +146,7 @@ fn does_the_same(one: &Action, other: &Action) -> bool {
     let (one, other) = match (one, other) {
         (Action::Script(one), Action::Script(other)) => (one, other),
         (Action::Http(one), Action::Http(other)) => return one == other,
+        (Action::Sql(one), Action::Sql(other)) => return one == other,
         _ => return false,
     };
     let Script {

@@ -45,6 +45,8 @@ pub enum FailureCode {
     HttpStatus,
     /// A server gave no answer.
     HttpError,
+    /// A database refused a query, or gave no answer.
+    SqlError,
     /// A call that this one depends on gave no result.
     DependencyFailed,
     /// A bug of ours.
@@ -73,6 +75,7 @@ impl FailureCode {
             Self::OutputTooLarge => "OUTPUT_TOO_LARGE",
             Self::HttpStatus => "HTTP_STATUS",
             Self::HttpError => "HTTP_ERROR",
+            Self::SqlError => "SQL_ERROR",
             Self::DependencyFailed => "DEPENDENCY_FAILED",
             Self::Internal => "INTERNAL",
         }
@@ -92,7 +95,7 @@ impl FailureCode {
             Self::Cancelled => "cancelled",
             Self::SpawnFailed | Self::ExitStatus | Self::KilledBySignal => "process",
             Self::OutputInvalid | Self::OutputTooLarge => "output",
-            Self::HttpStatus | Self::HttpError => "upstream",
+            Self::HttpStatus | Self::HttpError | Self::SqlError => "upstream",
             Self::DependencyFailed => "batch",
             Self::Internal => "internal",
         }

@@ -66,7 +66,7 @@ pub enum Redirects {
 }
 
 /// Texts that no message may show, with the names that stand in for them.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Secrets(Vec<(String, String)>);
 
 /// A text shorter than this is no secret, and would be found everywhere.

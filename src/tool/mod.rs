@@ -24,6 +24,7 @@ mod parameter;
 mod progress;
 mod resilience;
 mod schema;
+mod sql;
 mod stored;
 pub mod template;
 
@@ -53,6 +54,7 @@ pub use parameter::{Parameter, ParameterType, Parameters};
 pub use progress::{Progress, ProgressReports, ProgressSink};
 pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
+pub use sql::{ConnectionUrl, Database, Location, PoolRules, Sql, SqlQueries, SqlQuery};
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
 

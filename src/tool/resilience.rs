@@ -58,17 +58,19 @@ impl RetryPolicy {
             FailureCode::KilledBySignal | FailureCode::Timeout => names_none,
             FailureCode::HttpStatus => self.lists_status(failure),
             FailureCode::HttpError => true,
+            FailureCode::SqlError => is_transient(failure),
             _ => false,
         }
     }
 
     /// Failures an author may name under `retryable_errors`.
-    pub const NAMED_FAILURES: [FailureCode; 5] = [
+    pub const NAMED_FAILURES: [FailureCode; 6] = [
         FailureCode::Timeout,
         FailureCode::ExitStatus,
         FailureCode::KilledBySignal,
         FailureCode::SpawnFailed,
         FailureCode::HttpError,
+        FailureCode::SqlError,
     ];
 
     fn lists_exit_code(&self, failure: &Failure) -> bool {
@@ -131,6 +133,15 @@ pub struct CacheRules {
 impl CacheRules {
     /// How long an answer is kept when nobody says.
     pub const DEFAULT_TTL: Duration = Duration::from_mins(5);
+}
+
+/// Whether a database did not run the statement for a reason that passes: no connection, a deadlock, a restart.
+fn is_transient(failure: &Failure) -> bool {
+    failure
+        .data
+        .get("transient")
+        .and_then(serde_json::Value::as_bool)
+        == Some(true)
 }
 
 #[cfg(test)]

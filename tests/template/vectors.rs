@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use runner::tool::template::{
-    ArgvTemplate, BodyTemplate, HeaderTemplate, Mirrors, Problem, Safety, Shell, TextSurface,
-    TextTemplate, UrlTemplate,
+    ArgvTemplate, BodyTemplate, Dialect, HeaderTemplate, Mirrors, Problem, Safety, Shell,
+    SqlTemplate, TextSurface, TextTemplate, UrlTemplate,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,11 @@ enum Fate {
     Path(String),
     Query(String),
     Line(String),
+    Sql {
+        text: String,
+        values: Vec<Option<String>>,
+        warned: bool,
+    },
 }
 
 #[test]
@@ -53,6 +58,7 @@ fn every_shared_vector_holds() {
             "url" => url_fate(&vector),
             "header" => header_fate(&vector),
             "body" => body_fate(&vector),
+            "sql" => sql_fate(&vector),
             "names" => {
                 let names = vector["params"].as_array().unwrap();
                 let described = names
@@ -90,7 +96,9 @@ fn holds(vector: &Value, fate: &Fate) -> bool {
     let refused = matches!(fate, Fate::RefusedAtLoad(_) | Fate::ArgumentError(_));
     let warned = matches!(
         fate,
-        Fate::Ran { warned: true, .. } | Fate::Argv { warned: true, .. }
+        Fate::Ran { warned: true, .. }
+            | Fate::Argv { warned: true, .. }
+            | Fate::Sql { warned: true, .. }
     );
     let exact = |wanted: &str| matches!(fate, Fate::Ran { outputs, .. } if outputs.iter().all(|output| output == wanted.as_bytes()));
     match expected {
@@ -107,6 +115,16 @@ fn holds(vector: &Value, fate: &Fate) -> bool {
         "argument_error" => matches!(fate, Fate::ArgumentError(_)),
         "distinct_or_refuse" => true,
         "refuse_or_encode" => refused || matches!(fate, Fate::Query(query) if query == "a%26b=1"),
+        "refuse_or_bind" => {
+            refused
+                || matches!(fate, Fate::Sql { values, .. } if values == &[vector["values"]["c"].as_str().map(str::to_owned)])
+        }
+        "drop" => {
+            matches!(fate, Fate::Sql { text, values, .. } if text == "SELECT 1 --" && values.is_empty())
+        }
+        "array_expands;[]=>IN (NULL) or argument_error" => {
+            matches!(fate, Fate::Sql { text, .. } if text.ends_with("id IN (?2)") || text.ends_with("id = ANY ($1)"))
+        }
         "warn_or_form_encode" => matches!(fate, Fate::Text(text) if text == "a=1%26admin%3D1&b=1"),
         wanted => match (wanted.split_once(':'), fate) {
             (Some(("argv", wanted)), Fate::Argv { arguments, .. }) => {
@@ -246,6 +264,46 @@ fn header_fate(vector: &Value) -> Fate {
             }
         },
     }
+}
+
+/// In both dialects; one that refuses refuses for both.
+fn sql_fate(vector: &Value) -> Fate {
+    let template = vector["template"].as_str().expect("a text");
+    let is_list = vector["expect"]
+        .as_str()
+        .is_some_and(|expected| expected.starts_with("array"));
+    let parameters = if is_list {
+        parameters(&json!({"c": "array"}))
+    } else {
+        texts(vector)
+    };
+    let [postgres, sqlite] = [Dialect::Postgres, Dialect::Sqlite].map(|dialect| {
+        match SqlTemplate::compile(template, dialect, &parameters) {
+            Err(problems) => Fate::RefusedAtLoad(problems),
+            Ok(checked) => match checked.template.render(&arguments(&vector["values"])) {
+                Err(error) => Fate::ArgumentError(error.to_string()),
+                Ok(statement) => Fate::Sql {
+                    text: statement.text(&|_| None),
+                    values: statement
+                        .values
+                        .iter()
+                        .map(|value| value.text().expect("a text"))
+                        .collect(),
+                    warned: !checked.warnings.is_empty(),
+                },
+            },
+        }
+    });
+    // `[` opens a name in SQLite and a subscript in PostgreSQL, where a value may stand.
+    if template.contains('[') {
+        return sqlite;
+    }
+    // `$$` opens a string in PostgreSQL alone; in SQLite it is a mistake that the database tells.
+    if template.contains("$$") {
+        return postgres;
+    }
+    assert!(holds(vector, &sqlite), "{template}: {sqlite:?}");
+    postgres
 }
 
 fn body_fate(vector: &Value) -> Fate {

@@ -117,12 +117,17 @@ wire! {
         "database" database: Text,
         /// The query; placeholders are bound, never pasted.
         "query" query: Text,
-        /// Queries by name, run side by side.
+        /// Queries by name, run side by side; the answer has the rows of each under its name.
         "queries" queries: Named<Text>,
-        /// Rows given back at most.
+        /// Rows given back at most, of each query. Default: 1000.
         "max_rows" max_rows: Count,
-        /// Whether the query may only read.
+        /// Whether the database lets the query only read. Default: true.
         "read_only" read_only: bool,
+        /// For `queries`: the column of each by whose values the rows of all are put together, as in
+        /// `{ user: id, posts: user_id }`.
+        "group_by" group_by: Named<Text>,
+        /// How long the query may take; wins over the tool's `timeout`.
+        "timeout" timeout: TimeoutChoice,
     }
 
     /// What becomes of what a tool prints, or of what a service answers.

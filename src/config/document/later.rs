@@ -89,12 +89,14 @@ wire! {
 
     /// Connections to a database.
     struct Pool in "`pool`", Refused {
-        /// Connections kept open.
+        /// Connections kept open, once there was a call. Default: 0.
         "min_size" min_size: Whole,
-        /// Connections at most.
+        /// Connections at most. Default: 10.
         "max_size" max_size: Count,
-        /// How long an idle one is kept.
+        /// How long an idle one is kept. Default: 5m.
         "max_idle_time" max_idle_time: Time,
+        /// A connection that was idle for so long is tried before it is used again. Default: 30s.
+        "health_check_interval" health_check_interval: Time,
     }
 
     /// Defaults for tools that page.

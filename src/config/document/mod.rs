@@ -18,7 +18,7 @@ pub(crate) use concurrency::{
     OnLimitChoice, PerKey, RateDeclaration, RunnerConcurrency, ToolConcurrency,
 };
 pub(crate) use later::{
-    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, PaginationRule, Retry,
+    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, PaginationRule, Pool, Retry,
     TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};

@@ -1,6 +1,5 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
-use super::Context;
 use crate::config::decode::{Given, Problems};
 use crate::config::document::{Document, TestCase, Tool};
 use crate::config::schema::Wire;
@@ -19,12 +18,6 @@ fn warning(span: Span, name: &str, instead: &str) -> Diagnostic {
 
 /// The settings at the top of the file.
 pub(super) fn document(document: &Document, problems: &mut Problems) {
-    no_effect(
-        document.databases.as_ref(),
-        "databases",
-        "`sql` tools are not served in this version",
-        problems,
-    );
     for class in document
         .timeouts
         .iter()
@@ -36,54 +29,6 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
             "`total` bounds the whole call",
             problems,
         );
-    }
-    check_document(document, problems);
-}
-
-/// Figures that contradict each other.
-fn check_document(document: &Document, problems: &mut Problems) {
-    for database in document
-        .databases
-        .iter()
-        .flat_map(|databases| databases.0.values())
-    {
-        if database.lacks("url") {
-            problems.push(
-                Diagnostic::error(database.key, "a database needs a `url`")
-                    .hint("for example `url: \"sqlite:app.db\"`"),
-            );
-        }
-        let sizes = database
-            .pool
-            .as_ref()
-            .and_then(|pool| pool.min_size.as_ref().zip(pool.max_size.as_ref()));
-        if let Some((min, max)) = sizes
-            && min.0 > max.0.get()
-        {
-            problems.push(Diagnostic::error(
-                min.span,
-                "`min_size` is larger than `max_size`",
-            ));
-        }
-    }
-}
-
-/// A database's address must be whole: it is read at the start.
-pub(super) fn database_urls(context: &Context<'_>, problems: &mut Problems) {
-    let databases = context
-        .document
-        .databases
-        .iter()
-        .flat_map(|databases| databases.0.values());
-    for url in databases.filter_map(|database| database.url.as_ref()) {
-        if let Err(missing) = context.options.env.expand(&url.text) {
-            let missing = missing.0;
-            problems.push(
-                Diagnostic::error(url.span, format!("the variable `{missing}` is not set"))
-                    .hint(format!("set it, or give a default: `${{{missing}:-...}}`")),
-            );
-        }
-        super::environment::refuse_placeholder(&url.value, "databases", problems);
     }
 }
 

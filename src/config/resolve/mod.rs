@@ -1,6 +1,7 @@
 //! The last pass: wire types and the environment become a catalog.
 
 mod confirm;
+mod databases;
 mod environment;
 mod http;
 mod interpreter;
@@ -15,6 +16,7 @@ mod remote;
 mod resilience;
 mod script;
 mod server;
+mod sql;
 mod template;
 mod timeout;
 mod tool;
@@ -32,6 +34,7 @@ use super::yaml::Node;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tool::template::Safety;
 use crate::tool::{Catalog, Origin, ToolName};
+use databases::Databases;
 use environment::Environments;
 use limits::Shared;
 use program::Programs;
@@ -54,6 +57,7 @@ struct Context<'a> {
     environments: Environments<'a>,
     shared: Shared<'a>,
     programs: Programs,
+    databases: Databases,
 }
 
 impl Context<'_> {
@@ -94,12 +98,12 @@ pub(super) fn resolve(
         environments: Environments::new(document, &options.env, problems),
         shared: Shared::new(document, problems),
         programs: Programs::default(),
+        databases: databases::resolve(document, folder, options, problems),
     };
     later::document(document, problems);
     resilience::document(document, problems);
     confirm::document(document, problems);
     pages::document(document, problems);
-    later::database_urls(&context, problems);
     let server = server::settings(&context, problems);
     let tools = tools(&context, problems)?;
     let mut catalog = Catalog::new(name(&context), context.shared.runner_limits(), tools);

@@ -33,13 +33,14 @@ pub(super) fn effective<'a>(
         .as_ref()
         .and_then(|script| script.timeout.as_ref());
     let of_http = tool.http.as_ref().and_then(|http| http.timeout.as_ref());
-    for given in [tool.timeout.as_ref(), of_http, of_script]
+    let of_sql = tool.sql.as_ref().and_then(|sql| sql.timeout.as_ref());
+    for given in [tool.timeout.as_ref(), of_http, of_sql, of_script]
         .into_iter()
         .flatten()
     {
         check_timeout(context, given, problems);
     }
-    let chosen = of_script.or(of_http).or(tool.timeout.as_ref());
+    let chosen = of_script.or(of_http).or(of_sql).or(tool.timeout.as_ref());
     let class = match chosen.map(|given| &given.value) {
         Some(TimeoutChoice::Time(time)) => {
             return Times {

@@ -1,8 +1,7 @@
 //! One tool.
 
 use super::{
-    Context, both, confirm, http, later, limits, output, pages, parameters, remote, resilience,
-    script,
+    Context, both, confirm, http, later, limits, output, pages, parameters, resilience, script, sql,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -129,7 +128,7 @@ fn annotations(hints: Option<&AnnotationHints>) -> Annotations {
 
 /// Arguments also reach scripts as variables, whose names must differ.
 fn check_mirrors(declared: &document::Tool, parameters: &Parameters, problems: &mut Problems) {
-    if declared.http.is_some() {
+    if declared.http.is_some() || declared.sql.is_some() {
         return;
     }
     let Err(clash) = Mirrors::of(parameters) else {
@@ -173,12 +172,16 @@ fn action(
         .http
         .as_ref()
         .map(|given| http::resolve(context, declared, given, parameters, problems));
-    if let Some(sql) = &declared.sql {
-        remote::check_sql(context, sql, parameters, problems);
-    }
+    let sql = declared
+        .sql
+        .as_ref()
+        .map(|given| sql::resolve(context, declared, given, parameters, problems));
     let Some(given) = &declared.script else {
         if let Some(http) = http {
             return http.filter(|_| declared.sql.is_none()).map(Action::Http);
+        }
+        if let Some(sql) = sql {
+            return sql.map(Action::Sql);
         }
         if ["script", "http", "sql"]
             .iter()

@@ -3,7 +3,7 @@
 //! A caller's value is only ever data. Each surface has a template type of its own that knows what
 //! keeps a value data there: [`TextTemplate`] for plain text, [`QuestionTemplate`] for a question to a person, [`ArgvTemplate`] for an argument list,
 //! [`ShellTemplate`] for the text of a shell script; [`UrlTemplate`], [`PairTemplate`], [`HeaderTemplate`] and
-//! [`BodyTemplate`] for the parts of a request. What may stand between the braces is the same
+//! [`BodyTemplate`] for the parts of a request, [`SqlTemplate`] for a statement. What may stand between the braces is the same
 //! on all of them, and so is how a value becomes text; [`Mirrors`] are the variables in which every
 //! argument reaches a script besides.
 
@@ -22,6 +22,7 @@ mod query;
 mod question;
 mod reasons;
 mod shell;
+mod sql;
 mod text;
 mod tree;
 mod url;
@@ -37,6 +38,7 @@ pub use problem::{Checked, Problem, ValueError};
 pub use query::PairTemplate;
 pub use question::{LONGEST_QUESTION, QuestionTemplate};
 pub use shell::{Shell, ShellCommand, ShellTemplate};
+pub use sql::{Cast, Dialect, SqlStatement, SqlTemplate, SqlValue, main_of_with};
 pub use text::{TextSurface, TextTemplate};
 pub use url::{UrlTemplate, shown as shown_url};
 

@@ -31,8 +31,8 @@ pub(super) fn language(range: Range<usize>, language: &str, safety: Safety) -> P
     };
     problem.hint(match language {
         "SQL" => {
-            "hand the value over as an argument or on standard input; \
-             `safety: compat` lets it through with a warning"
+            "make it a `sql:` tool, where values are bound; or hand the value over as an argument \
+             or on standard input; `safety: compat` lets it through with a warning"
         }
         "jq" => {
             "hand the value over with `--arg name {{value}}` and write `$name`; \

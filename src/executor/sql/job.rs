@@ -1,0 +1,68 @@
+//! One statement and its bounds.
+
+use std::num::NonZeroU32;
+
+use tokio::time::Instant;
+
+use crate::tool::template::{SqlStatement, SqlTemplate};
+use crate::tool::{Arguments, Sql, SqlQueries, ValueError};
+
+/// A statement that is to run.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// Its name among several.
+    pub(super) name: Option<String>,
+    /// The column its rows are put together by.
+    pub(super) group_by: Option<String>,
+    /// The keyword it begins with.
+    pub(super) verb: String,
+    /// What runs.
+    pub(super) statement: SqlStatement,
+    /// As it stands in the file.
+    pub(super) written: String,
+    /// Rows given back at most.
+    pub(super) max_rows: NonZeroU32,
+    /// Whether the database lets it only read.
+    pub(super) read_only: bool,
+    /// When it is to have ended.
+    pub(super) deadline: Instant,
+}
+
+impl Job {
+    /// Every statement of a call.
+    pub(super) fn all(
+        sql: &Sql,
+        arguments: &Arguments,
+        deadline: Instant,
+    ) -> Result<Vec<Self>, ValueError> {
+        let queries = sql.queries.statements();
+        queries
+            .map(|(name, template)| Self::new(sql, name, template, arguments, deadline))
+            .collect()
+    }
+
+    fn new(
+        sql: &Sql,
+        name: Option<&str>,
+        template: &SqlTemplate,
+        arguments: &Arguments,
+        deadline: Instant,
+    ) -> Result<Self, ValueError> {
+        let group_by = match (&sql.queries, name) {
+            (SqlQueries::Several(queries), Some(name)) => {
+                queries.get(name).and_then(|query| query.group_by.clone())
+            }
+            _ => None,
+        };
+        Ok(Self {
+            name: name.map(str::to_owned),
+            group_by,
+            verb: template.verb().to_owned(),
+            statement: template.render(arguments)?,
+            written: template.written().to_owned(),
+            max_rows: sql.max_rows,
+            read_only: sql.read_only,
+            deadline,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! From what went wrong to a failure. No message holds an address or a password.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::executor::prepare::argument_error;
+use crate::executor::script::Time;
+use crate::executor::verdict::{millis, seconds};
+use crate::tool::{Call, Failure, FailureCode, Sql, ValueError};
+
+/// Why a call was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    Timeout,
+    Cancelled,
+    Draining,
+}
+
+/// Why a statement gave nothing.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// There is no connection: the statement did not run.
+    Connect(String),
+    /// The database refused it.
+    Refused(Box<Refusal>),
+    /// The connection broke off.
+    Lost(String),
+    /// A value cannot be bound.
+    Value(ValueError),
+    /// The rows lack the column they are to be put together by.
+    NoColumn(String),
+    /// It was stopped, by us.
+    Stopped,
+    /// A bug of ours.
+    Bug(&'static str),
+}
+
+/// What the database said.
+#[derive(Debug, Default)]
+pub(super) struct Refusal {
+    pub(super) message: String,
+    /// The SQLSTATE, or the code of SQLite.
+    pub(super) code: Option<String>,
+    pub(super) detail: Option<String>,
+    pub(super) hint: Option<String>,
+    /// Line and column in the query as the file has it, from one.
+    pub(super) place: Option<(usize, usize)>,
+    /// Whether the same statement may well run the next time.
+    pub(super) is_transient: bool,
+    /// What to do, where more is known than the database says.
+    pub(super) remediation: Option<&'static str>,
+    /// Whether the database's own clock ended it.
+    pub(super) is_timeout: bool,
+}
+
+impl Refusal {
+    /// Whether it may be because tables are not as they were: a syntax error or a missing name, or a prepared statement
+    /// that gives other columns now.
+    pub(super) fn is_of_the_tables(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        code.starts_with("42") || code == "0A000"
+    }
+
+    /// Where the byte `at` of `written` is.
+    pub(super) fn place_in(written: &str, at: usize) -> (usize, usize) {
+        let before = written.get(..at).unwrap_or(written);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        (line, column)
+    }
+}
+
+/// The failure of a call.
+pub(super) fn failure(call: &Call, sql: &Sql, trouble: &Trouble, ran: Duration) -> Failure {
+    let (tool, database) = (&call.tool.name, &sql.database.name);
+    let hide = |text: &str| sql.database.secrets.hide(text);
+    let error = |message: String| Failure::new(FailureCode::SqlError, message);
+    let failure = match trouble {
+        Trouble::Connect(reason) => error(format!(
+            "`{tool}` could not connect to the database `{database}`: {}",
+            hide(reason)
+        ))
+        .remediation("the database may be down, or its `url` in the file wrong: try again later")
+        .with("transient", true),
+        Trouble::Refused(refusal) if refusal.is_timeout => Failure::new(
+            FailureCode::Timeout,
+            format!("the database `{database}` ended the query of `{tool}` after its timeout"),
+        )
+        .remediation("ask for less, or raise `timeout`"),
+        Trouble::Refused(refusal) => refused(call, sql, refusal),
+        Trouble::Lost(reason) => error(format!(
+            "`{tool}` lost the connection to the database `{database}`: {}",
+            hide(reason)
+        ))
+        .remediation("where calling twice does no harm, call again")
+        .with("transient", true),
+        Trouble::Value(value) => return argument_error(value),
+        Trouble::NoColumn(column) => error(format!(
+            "a query of `{tool}` gives no column `{column}`, which `group_by` names"
+        ))
+        .remediation("mend `group_by` or the query in the file"),
+        Trouble::Stopped => Failure::new(FailureCode::Cancelled, format!("`{tool}` was stopped")),
+        Trouble::Bug(what) => super::blame(what),
+    };
+    failure.with("elapsed_ms", millis(ran))
+}
+
+fn refused(call: &Call, sql: &Sql, refusal: &Refusal) -> Failure {
+    let hide = |text: &str| sql.database.secrets.hide(text);
+    let mut failure = Failure::new(
+        FailureCode::SqlError,
+        format!(
+            "the database `{}` refused the query of `{}`: {}",
+            sql.database.name,
+            call.tool.name,
+            hide(&refusal.message)
+        ),
+    );
+    if let Some(code) = &refusal.code {
+        let name = match sql.database.dialect() {
+            crate::tool::template::Dialect::Postgres => "sqlstate",
+            crate::tool::template::Dialect::Sqlite => "sqlite_code",
+        };
+        failure = failure.with(name, code.as_str());
+    }
+    if let Some((line, column)) = refusal.place {
+        failure = failure.with("position", json!({"line": line, "column": column}));
+    }
+    if let Some(detail) = &refusal.detail {
+        failure = failure.with("detail", hide(detail));
+    }
+    if let Some(hint) = &refusal.hint {
+        failure = failure.with("hint", hide(hint));
+    }
+    if refusal.is_transient {
+        failure = failure.with("transient", true);
+    }
+    match (refusal.remediation, refusal.is_transient) {
+        (Some(remediation), _) => failure.remediation(remediation),
+        (None, true) => failure.remediation("call again"),
+        (None, false) => failure,
+    }
+}
+
+/// What is said of a query that was given up.
+pub(super) fn given_up(call: &Call, time: &Time, why: GivenUp, ran: Duration) -> Failure {
+    let tool = &call.tool.name;
+    let timeout = seconds(time.timeout);
+    let failure = match why {
+        GivenUp::Timeout if time.is_callers => Failure::new(
+            FailureCode::Timeout,
+            format!("`{tool}` was ended after {timeout}, all that the caller granted"),
+        )
+        .remediation(format!(
+            "grant more time (the tool itself may run {}) or ask for less",
+            seconds(call.tool.limits.timeout)
+        )),
+        GivenUp::Timeout => Failure::new(
+            FailureCode::Timeout,
+            format!("`{tool}` was ended after its timeout of {timeout}"),
+        )
+        .remediation(format!(
+            "raise `timeout` of tool `{tool}` (now {timeout}) or ask for less"
+        )),
+        GivenUp::Cancelled => Failure::new(
+            FailureCode::Cancelled,
+            format!("`{tool}` was called off after {}", seconds(ran)),
+        ),
+        GivenUp::Draining => Failure::new(
+            FailureCode::Cancelled,
+            format!(
+                "`{tool}` was ended after {}: the runner is stopping",
+                seconds(ran)
+            ),
+        )
+        .remediation("call again when the runner is back"),
+    };
+    failure
+        .with("timeout_ms", millis(time.timeout))
+        .with("elapsed_ms", millis(ran))
+}
