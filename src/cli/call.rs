@@ -15,7 +15,6 @@ use super::state::StateOptions;
 use super::terminal::Terminal;
 use super::{Format, arguments, logging, progress, runtime};
 use crate::runner::Runner;
-use crate::shutdown;
 use crate::store::Store;
 use crate::tool::{CallContext, Catalog, Failure, Outcome, Owner, ProgressSink, StoredOutput};
 
@@ -60,8 +59,19 @@ impl CallTool {
         let catalog = loaded.catalog;
         let arguments = self.arguments(&catalog)?;
         let store = self.state.store();
-        let work = call(catalog, store.clone(), &self.tool, arguments, terminal);
-        let called = runtime::block_on(work)??;
+        let cancel = CancellationToken::new();
+        let work = call(
+            catalog,
+            store.clone(),
+            &self.tool,
+            arguments,
+            cancel.clone(),
+            terminal,
+        );
+        let Some(called) = runtime::until_interrupted(work, &cancel, terminal)? else {
+            store.close();
+            return Ok(Exit::Failed);
+        };
         let exit = match called {
             Ok(outcome) => {
                 self.print(&outcome, &store, terminal);
@@ -175,43 +185,32 @@ pub(super) fn bounded(reader: impl Read, name: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Calls the tool. Ctrl-C or SIGTERM calls it off, and its process is gone before the program ends.
+/// Calls the tool. A cancel calls it off, and its process is gone before this returns.
 async fn call(
     catalog: Catalog,
     store: Store,
     tool: &str,
     arguments: Map<String, Value>,
+    cancel: CancellationToken,
     terminal: &Terminal,
-) -> anyhow::Result<Result<Outcome, Failure>> {
-    let mut signals = shutdown::Signals::listen()?;
+) -> Result<Outcome, Failure> {
     let runner = Runner::storing(catalog, store);
-    let cancel = CancellationToken::new();
     let (progress, reports) = ProgressSink::new();
     let context = CallContext {
         progress,
         client: "runner call".to_owned(),
         ..CallContext::default()
     };
-    let prepared = runner
-        .prepare(tool, arguments, context, cancel.clone())
-        .await;
-    let call = match prepared {
-        Ok(call) => call,
-        Err(refused) => return Ok(Err(refused)),
-    };
+    let call = runner.prepare(tool, arguments, context, cancel).await?;
     let running = runner.call(call);
     tokio::pin!(running);
     let outcome = tokio::select! {
         outcome = &mut running => outcome,
         () = progress::show(reports, terminal) => running.await,
-        () = signals.next() => {
-            cancel.cancel();
-            running.await
-        }
     };
     terminal.erase_status();
     runner.drain().await;
-    Ok(Ok(outcome))
+    Ok(outcome)
 }
 
 /// The outcome as one JSON object, with all that was printed where that is not too long for one.

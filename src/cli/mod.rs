@@ -24,6 +24,7 @@ mod snippet;
 mod state;
 mod status;
 mod terminal;
+mod test;
 mod validate;
 
 use std::process::ExitCode;
@@ -55,6 +56,8 @@ enum Command {
     Batch(batch::Batch),
     /// Call one tool for each of many items
     Map(map::MapTool),
+    /// Run the test cases of the tools
+    Test(test::RunTests),
     /// Show limits and load of a running server
     Status(status::ShowStatus),
     /// Write a commented gantz.yaml and a script that run as they are
@@ -70,7 +73,10 @@ enum Command {
 impl Command {
     /// Whether scripts are started, which the guard has to see.
     const fn runs_tools(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Call(_))
+        matches!(
+            self,
+            Self::Serve(_) | Self::Call(_) | Self::Batch(_) | Self::Map(_) | Self::Test(_)
+        )
     }
 }
 
@@ -105,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Call(command) => command.run(&terminal),
         Command::Batch(command) => command.run(&terminal),
         Command::Map(command) => command.run(&terminal),
+        Command::Test(command) => command.run(&terminal),
         Command::Status(command) => command.run(&terminal),
         Command::Init(command) => command.run(&terminal),
         Command::Schema => schema::run(&terminal),

@@ -73,6 +73,7 @@ impl Tool {
             cache,
             action,
             output,
+            tests: _,
             origins: _,
         } = self;
         *name == other.name

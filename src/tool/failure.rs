@@ -48,6 +48,33 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
+    /// Every code there is.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidArguments,
+        Self::UnknownTool,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::RateLimited,
+        Self::CircuitOpen,
+        Self::ShuttingDown,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::SpawnFailed,
+        Self::ExitStatus,
+        Self::KilledBySignal,
+        Self::OutputInvalid,
+        Self::OutputTooLarge,
+        Self::HttpStatus,
+        Self::HttpError,
+        Self::DependencyFailed,
+        Self::Internal,
+    ];
+
+    /// The code that is written so.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
+
     /// The code as it stands in the envelope.
     pub const fn code(self) -> &'static str {
         match self {

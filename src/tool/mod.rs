@@ -21,8 +21,10 @@ mod parameter;
 mod progress;
 mod resilience;
 mod schema;
+mod spoken;
 mod stored;
 pub mod template;
+mod test_case;
 
 pub use access::ToolAccess;
 pub use action::{
@@ -47,8 +49,10 @@ pub use parameter::{Parameter, ParameterType, Parameters};
 pub use progress::{Progress, ProgressReports, ProgressSink};
 pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
+pub use spoken::spoken;
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
+pub use test_case::{Expectation, ExpectedError, TestCase};
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub struct Tool {
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.
     pub output: OutputRules,
+    /// What the author expects of some calls, for `runner test`.
+    pub tests: Vec<TestCase>,
     /// Where each figure came from, for `explain`.
     pub origins: Origins,
 }

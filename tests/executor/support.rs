@@ -158,6 +158,7 @@ impl Draft {
                 environment: self.environment,
             }),
             output: self.output,
+            tests: Vec::new(),
             origins: Origins::default(),
         };
         let arguments = self

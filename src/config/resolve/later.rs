@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, FormatChoice, TestCase, Tool};
+use crate::config::document::{Document, FormatChoice, Tool};
 use crate::config::schema::Wire;
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -140,12 +140,6 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         "`output.inline_bytes` bounds what is sent",
         problems,
     );
-    no_effect(
-        tool.test.as_ref(),
-        "test",
-        "call the tool with `runner call`",
-        problems,
-    );
     if let Some(script) = &tool.script {
         no_effect(
             script.worker.as_ref(),
@@ -165,29 +159,5 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
                     .hint("all lines come together, when the script has ended"),
             );
         }
-    }
-    for case in tool.test.iter().flat_map(|cases| &cases.0) {
-        check_case(case, problems);
-    }
-}
-
-fn check_case(case: &TestCase, problems: &mut Problems) {
-    if let Some(input) = &case.input
-        && !input.value.value.is_object()
-    {
-        let found = input.value.node.describe();
-        problems.push(
-            Diagnostic::error(
-                input.span,
-                format!("`input` must be a map of arguments, found {found}"),
-            )
-            .hint("for example `input: { path: README.md }`"),
-        );
-    }
-    if case.lacks("expect") {
-        problems.push(
-            Diagnostic::error(case.rest.span, "a test case needs an `expect`")
-                .hint("for example `expect: { contains: ok }`"),
-        );
     }
 }

@@ -14,6 +14,7 @@ mod resilience;
 mod script;
 mod server;
 mod template;
+mod test_cases;
 mod timeout;
 mod tool;
 mod values;

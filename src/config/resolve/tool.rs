@@ -1,6 +1,8 @@
 //! One tool.
 
-use super::{Context, both, http, later, limits, output, parameters, remote, resilience, script};
+use super::{
+    Context, both, http, later, limits, output, parameters, remote, resilience, script, test_cases,
+};
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
 use crate::config::schema::Wire;
@@ -40,6 +42,7 @@ pub(super) fn resolve(
     let retry = resilience::retry(context, declared, &mut origins, problems);
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
+    let tests = test_cases::resolve(context, declared, problems);
     check_question(context, declared, &parameters, problems);
     check_mirrors(declared, &parameters, problems);
     if declared
@@ -52,7 +55,7 @@ pub(super) fn resolve(
         return None;
     }
     let action = action(context, declared, &parameters, problems)?;
-    Some(Tool {
+    let tool = Tool {
         name: name?,
         title: declared.title.as_ref().map(|title| title.text.clone()),
         description,
@@ -64,8 +67,11 @@ pub(super) fn resolve(
         cache,
         action,
         output,
+        tests,
         origins,
-    })
+    };
+    test_cases::check_inputs(&tool, declared, problems);
+    Some(tool)
 }
 
 /// Where messages about the whole tool point: its name, or its first line.

@@ -68,6 +68,7 @@ pub(super) fn tool() -> Tool {
             inline_bytes: 64 << 10,
             on_overflow: OnOverflow::Truncate,
         },
+        tests: Vec::new(),
         origins: Origins::default(),
     }
 }
