@@ -155,6 +155,9 @@ pub(super) fn dependency_failed(dependency: &str, root: &str) -> Failure {
         FailureCode::DependencyFailed,
         format!("not run: it needs `{dependency}`, which gave no result{because}"),
     )
+    .remediation(format!(
+        "see why `{root}` failed, mend it, and send it again with what depends on it"
+    ))
     .with("dependency", dependency)
     .with("failed", root)
 }

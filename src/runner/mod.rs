@@ -226,7 +226,9 @@ impl Runner {
             .instrument(entry.span())
             .await
             .unwrap_or_else(|_| Answer::bug(&call));
-        let outcome = answer.outcome(&call);
+        let outcome = answer
+            .mentioning(&self.catalog().builtin_tools)
+            .outcome(&call);
         account.close(&outcome);
         entry.close(&outcome);
         outcome

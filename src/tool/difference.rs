@@ -99,6 +99,7 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
         queue_timeout,
         per_key,
         timeout,
+        max_timeout,
         progress_extends_timeout,
         total,
         kill_grace,
@@ -112,7 +113,8 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
         && *buckets == other.buckets
         && (queue_size, queue_timeout) == (&other.queue_size, &other.queue_timeout)
         && (timeout, total, kill_grace) == (&other.timeout, &other.total, &other.kill_grace)
-        && *progress_extends_timeout == other.progress_extends_timeout
+        && (max_timeout, progress_extends_timeout)
+            == (&other.max_timeout, &other.progress_extends_timeout)
 }
 
 fn has_same_keys(one: &KeyLimits, other: &KeyLimits) -> bool {

@@ -137,12 +137,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with a code and a message.
+    /// A failure with a code and a message, and what can be done about its kind in general.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
-            remediation: None,
+            remediation: Some(code.remedy().to_owned()),
             retry_after: None,
             data: Map::new(),
             stored: None,
@@ -217,6 +217,7 @@ mod tests {
         assert_eq!(
             failure.envelope(),
             json!({"error": {"code": "QUEUE_FULL", "type": "overload", "message": "no room",
+                             "remediation": "call again later, with fewer calls at once",
                              "retry_after_ms": 801, "data": {"queue_size": 100}}})
         );
     }

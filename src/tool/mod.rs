@@ -19,6 +19,7 @@ mod name;
 mod outcome;
 mod parameter;
 mod progress;
+pub mod remedy;
 mod resilience;
 mod schema;
 mod spoken;
@@ -31,7 +32,7 @@ pub use action::{
     Action, Invocation, MissingVariable, OnOverflow, OutputFormat, OutputRules, Program, Script,
     Stdin,
 };
-pub use arguments::Arguments;
+pub use arguments::{Arguments, TIMEOUT_ARGUMENT};
 pub use builtin::BuiltinTool;
 pub use call::{Call, CallContext, CallId};
 pub use catalog::Catalog;

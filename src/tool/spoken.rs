@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// A time in words, such as `800 ms`, `1.5 s` or `30 s`: milliseconds below one second, then seconds with at most one
-/// decimal.
+/// A time in words, such as `800 ms`, `1.5 s` or `30 s`: milliseconds below one second, then seconds with at most two
+/// decimals, and fewer of larger figures.
 pub fn spoken(duration: Duration) -> String {
     // What rounds up to a second is one.
     if duration < Duration::from_micros(999_500) {
@@ -14,8 +14,14 @@ pub fn spoken(duration: Duration) -> String {
             format!("{millis} ms")
         };
     }
-    let tenths = format!("{:.1}", duration.as_secs_f64());
-    format!("{} s", tenths.strip_suffix(".0").unwrap_or(&tenths))
+    let decimals = usize::from(duration < Duration::from_mins(10))
+        + usize::from(duration < Duration::from_secs(10));
+    let seconds = format!("{:.decimals$}", duration.as_secs_f64());
+    let seconds = match seconds.contains('.') {
+        true => seconds.trim_end_matches('0').trim_end_matches('.'),
+        false => &seconds,
+    };
+    format!("{seconds} s")
 }
 
 #[cfg(test)]
@@ -31,8 +37,11 @@ mod tests {
             (800_400, "800 ms"),
             (999_700, "1 s"),
             (1_500_000, "1.5 s"),
+            (2_254_000, "2.25 s"),
+            (27_149_000, "27.1 s"),
             (30_004_000, "30 s"),
-            (600_000_000, "600 s"),
+            (599_960_000, "600 s"),
+            (3_600_400_000, "3600 s"),
         ] {
             assert_eq!(spoken(Duration::from_micros(micros)), words);
         }

@@ -113,6 +113,7 @@ async fn failures_stay_with_their_dependents() {
         json!({
             "code": "DEPENDENCY_FAILED", "type": "batch",
             "message": "not run: it needs `next`, which gave no result, because `bad` failed",
+               "remediation": "see why `bad` failed, mend it, and send it again with what depends on it",
             "data": {"dependency": "next", "failed": "bad"},
         })
     );
@@ -222,7 +223,7 @@ async fn time_that_is_over_keeps_what_is_done() {
     );
     assert_eq!(
         answer["results"][1]["error"]["message"],
-        "ended: the batch may take 1s, and that is over"
+        "ended: the batch may take 1 s, and that is over"
     );
     assert_eq!(answer["results"][1]["error"]["data"]["stdout"], "half");
     assert_eq!(answer["counts"]["failed"], 1);

@@ -111,12 +111,6 @@ pub(super) fn database_urls(context: &Context<'_>, problems: &mut Problems) {
 /// The settings of one tool.
 pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
     no_effect(
-        tool.max_timeout.as_ref(),
-        "max_timeout",
-        "`timeout` holds for every call",
-        problems,
-    );
-    no_effect(
         tool.task.as_ref(),
         "task",
         "every call is answered when it is done",

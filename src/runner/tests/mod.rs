@@ -43,6 +43,7 @@ pub(super) fn tool() -> Tool {
             per_key: None,
             timeout: 30 * SECOND,
             total: None,
+            max_timeout: None,
             progress_extends_timeout: None,
             kill_grace: 4 * SECOND,
         },
