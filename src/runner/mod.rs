@@ -63,7 +63,7 @@ pub use self::status::{
     StuckProcess, ToolStatus,
 };
 use crate::executor::Executor;
-use crate::metrics::Metrics;
+use crate::metrics::{Batches, Metrics};
 use crate::scheduler::{Scheduler, Snapshot};
 use crate::store::Store;
 use crate::tool::{Call, CallContext, CallId, Catalog, Failure, Outcome};
@@ -155,6 +155,11 @@ impl Runner {
     /// How calls are written down.
     pub fn journal(&self) -> Arc<Journal> {
         Arc::clone(&self.journal.borrow())
+    }
+
+    /// What is counted of batches, for whoever runs them.
+    pub fn batch_figures(&self) -> &Batches {
+        self.engine.metrics.batches()
     }
 
     /// What runs, what waits, and what is left of each limit, now.

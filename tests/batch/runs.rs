@@ -309,7 +309,7 @@ async fn an_answer_that_is_full_cuts_results_and_says_so() {
     assert_eq!(cut, [false, false, true, true]);
     assert_eq!(
         answer["results"][2]["cut"],
-        "400000 bytes are left out: results before it took the room"
+        "400000 bytes are left out: the answer has no room for them; call it alone, or in a smaller batch"
     );
     assert_eq!(answer["results"][2]["success"], true);
     assert!(answer.to_string().len() < ANSWER_BYTES + 10_000);
