@@ -1,4 +1,4 @@
-//! The report that CI servers read: JUnit's XML.
+//! The report that CI servers read: the XML of `JUnit`.
 //!
 //! There is no standard for it; this is the part that Jenkins, GitLab and GitHub's actions agree on: one `testsuite`
 //! for each tool with a `testcase` for each case, `failure` and `skipped` inside.

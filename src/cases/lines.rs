@@ -123,8 +123,11 @@ mod tests {
 
     #[test]
     fn large_texts_make_small_diffs() {
-        let one: String = (0..50_000).map(|n| format!("{n}\n")).collect();
-        let other: String = (0..50_000).map(|n| format!("{}\n", n + 1)).collect();
+        let numbers = |from: u32| -> Vec<String> {
+            let numbers = from..from + 50_000;
+            numbers.map(|number| number.to_string()).collect()
+        };
+        let (one, other) = (numbers(0).join("\n"), numbers(1).join("\n"));
         assert!(diff(&one, &other).len() <= SHOWN + 2);
         assert!(diff(&"x".repeat(1_000_000), "y")[0].len() < 2 * WIDTH);
         assert_eq!(beginning('+', &"é\n".repeat(100)).len(), SHOWN + 1);

@@ -114,10 +114,6 @@ fn is_same(expected: &Value, got: &Value) -> bool {
 
 /// Whether a whole number and a fraction, or two fractions, have one value. Two whole numbers are compared as such
 /// before: past 2^53 they may share a float.
-#[expect(
-    clippy::float_cmp,
-    reason = "the very value is asked for, not one close to it"
-)]
 fn is_same_number(one: &Number, other: &Number) -> bool {
     (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
 }
@@ -127,28 +123,28 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn whole(expected: Value, got: Value) -> Vec<String> {
-        differences(&expected, &got, Extent::Whole)
+    fn whole(expected: &Value, got: &Value) -> Vec<String> {
+        differences(expected, got, Extent::Whole)
     }
 
-    fn part(expected: Value, got: Value) -> Vec<String> {
-        differences(&expected, &got, Extent::Part)
+    fn part(expected: &Value, got: &Value) -> Vec<String> {
+        differences(expected, got, Extent::Part)
     }
 
     #[test]
     fn what_is_the_same_has_no_difference() {
         let value = json!({"a": [1, {"b": null}], "c": "x"});
-        assert!(whole(value.clone(), value).is_empty());
-        assert!(whole(json!({"n": 5}), json!({"n": 5.0})).is_empty());
-        assert!(part(json!({"a": {}}), json!({"a": {"b": 1}, "c": 2})).is_empty());
+        assert!(whole(&value, &value).is_empty());
+        assert!(whole(&json!({"n": 5}), &json!({"n": 5.0})).is_empty());
+        assert!(part(&json!({"a": {}}), &json!({"a": {"b": 1}, "c": 2})).is_empty());
     }
 
     #[test]
     fn each_difference_has_its_pointer() {
         assert_eq!(
             whole(
-                json!({"a": [1, 2], "b/c": "x", "gone": true}),
-                json!({"a": [1], "b/c": "y", "new": 1})
+                &json!({"a": [1, 2], "b/c": "x", "gone": true}),
+                &json!({"a": [1], "b/c": "y", "new": 1})
             ),
             [
                 "- /a/1: 2  (expected, and not there)",
@@ -159,7 +155,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            part(json!([{"a": 1}]), json!([{"a": 2, "b": 3}, {}])),
+            part(&json!([{"a": 1}]), &json!([{"a": 2, "b": 3}, {}])),
             [
                 "- /0/a: 1  (expected)",
                 "+ /0/a: 2  (got)",
@@ -167,7 +163,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            part(json!({}), json!("text")),
+            part(&json!({}), &json!("text")),
             [
                 "- (all of it): {}  (expected)",
                 "+ (all of it): \"text\"  (got)"
@@ -178,12 +174,12 @@ mod tests {
     #[test]
     fn large_whole_numbers_are_not_rounded() {
         let (one, other) = (9_007_199_254_740_993_u64, 9_007_199_254_740_992_u64);
-        assert_eq!(whole(json!(one), json!(other)).len(), 2);
+        assert_eq!(whole(&json!(one), &json!(other)).len(), 2);
     }
 
     #[test]
     fn many_differences_are_counted() {
-        let lines = whole(json!(vec![1; 100]), json!(vec![2; 100]));
+        let lines = whole(&json!(vec![1; 100]), &json!(vec![2; 100]));
         assert_eq!(lines.len(), LINES + 1);
         assert_eq!(lines.last().unwrap(), "  ... and 80 more differences");
     }

@@ -35,7 +35,7 @@ pub(super) struct RunTests {
     /// text: a line for each case, then what failed; json: one object
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Write a report in JUnit's XML, too
+    /// Write a report for CI servers, too, in the XML of `JUnit`
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     #[command(flatten)]

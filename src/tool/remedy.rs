@@ -61,7 +61,7 @@ impl FailureCode {
                 "call again later, with fewer calls at once"
             }
             Self::ShuttingDown => "call again once the runner is back",
-            Self::Timeout => LESS,
+            Self::Timeout | Self::OutputTooLarge => LESS,
             Self::Cancelled => "call again if the answer is still wanted",
             Self::SpawnFailed => "nothing ran: look at the tool's `script` in the file",
             Self::ExitStatus => {
@@ -71,7 +71,6 @@ impl FailureCode {
                 "the runner did not send it: look for what ends processes on the machine, such as too little memory"
             }
             Self::OutputInvalid => "mend the script or `output` in the file, so that they agree",
-            Self::OutputTooLarge => LESS,
             Self::HttpStatus => "`body` has what the service said",
             Self::HttpError => "the service may be down: call again later",
             Self::DependencyFailed => "mend the call that failed, and send this one again with it",

@@ -17,9 +17,10 @@ pub fn spoken(duration: Duration) -> String {
     let decimals = usize::from(duration < Duration::from_mins(10))
         + usize::from(duration < Duration::from_secs(10));
     let seconds = format!("{:.decimals$}", duration.as_secs_f64());
-    let seconds = match seconds.contains('.') {
-        true => seconds.trim_end_matches('0').trim_end_matches('.'),
-        false => &seconds,
+    let seconds = if seconds.contains('.') {
+        seconds.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &seconds
     };
     format!("{seconds} s")
 }

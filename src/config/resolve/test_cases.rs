@@ -64,18 +64,14 @@ fn resolve_case(
         None if case.rest.unread.contains(&"input") => None,
         None => Some(Map::new()),
     };
-    let expect = match &case.expect {
-        Some(wanted) => expectation(context, wanted, problems),
-        None => {
-            if case.lacks("expect") {
-                problems.push(
-                    Diagnostic::error(case.rest.span, "a test case needs an `expect`")
-                        .hint("for example `expect: { contains: ok }`"),
-                );
-            }
-            None
-        }
-    };
+    if case.lacks("expect") {
+        problems.push(
+            Diagnostic::error(case.rest.span, "a test case needs an `expect`")
+                .hint("for example `expect: { contains: ok }`"),
+        );
+    }
+    let expect = case.expect.as_ref();
+    let expect = expect.and_then(|wanted| expectation(context, wanted, problems));
     let position = context.source.position(given.span.start);
     Some(TestCase {
         name: case.name.as_ref().map(|name| name.text.clone()),
@@ -176,13 +172,14 @@ fn expected_error(given: &Given<Json>, problems: &mut Problems) -> Option<Expect
         Value::Number(status) if status.as_i64().is_some() => {
             status.as_i64().map(ExpectedError::Status)
         }
-        Value::String(text) if !text.is_empty() => Some(match FailureCode::parse(text) {
-            Some(code) => ExpectedError::Code(code),
-            None => {
+        Value::String(text) if !text.is_empty() => {
+            Some(if let Some(code) = FailureCode::parse(text) {
+                ExpectedError::Code(code)
+            } else {
                 warn_of_slip(text, given.span, problems);
                 ExpectedError::Text(text.clone())
-            }
-        }),
+            })
+        }
         _ => {
             let found = given.value.node.describe();
             problems.push(
