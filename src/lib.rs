@@ -8,6 +8,7 @@
 //! | 7 | `server` | the life of a running server: build, run, drain |
 //! | 7 | `reload` | a changed file becomes the served one |
 //! | 6 | `mcp` | the protocol adapter |
+//! | 6 | `cases` | calls with expectations: what `runner test` runs and reports |
 //! | 5 | `batch` | many calls as one: what waits for what, and when each starts |
 //! | 4 | `runner` | the one way a call runs |
 //! | 3 | `scheduler`, `executor` | who runs when; how a call is carried out |
@@ -17,6 +18,7 @@
 //! | 0 | `diagnostic`, `shutdown`, `guard` | problems with a place in a file; the signals that ask to stop; the end of what scripts leave behind |
 
 pub mod batch;
+pub mod cases;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;

@@ -228,7 +228,7 @@ fn list_shows_limits() {
     let (code, stdout, _) = run(&repository(""), &["list"]);
     assert_eq!(code, 0);
     assert!(
-        stdout.contains("slow_report     1 at once, 50/s burst 50, 10s"),
+        stdout.contains("slow_report     1 at once, 50/s burst 50, 10 s"),
         "{stdout}"
     );
 }

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each room. Rooms on one floor do not import each other.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("main", 9),
     ("cli", 8),
     ("server", 7),
     ("reload", 7),
     ("mcp", 6),
+    ("cases", 6),
     ("batch", 5),
     ("runner", 4),
     ("scheduler", 3),

@@ -142,6 +142,82 @@ async fn what_happened_is_what_prometheus_reads() {
     assert!(waited > 0.1, "{waited}");
 }
 
+#[tokio::test]
+async fn batches_are_counted_with_how_they_and_their_calls_ended() {
+    let Some(python) = tool_from(PYTHON) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gantz.yaml");
+    let tools = "server: { builtin_tools: [batch] }\n\
+        tools:\n  - { name: good, description: Works, script: { shell: 'true' } }\n  \
+        - { name: bad, description: Fails, script: { shell: 'exit 1' } }\n  \
+        - { name: long, description: Lasts, kill_grace: 100ms, script: { shell: 'sleep 60' } }\n";
+    fs::write(&config, tools).unwrap();
+    let server = Server::start(&config);
+    let mixed = json!({"calls": [
+        {"call_id": "g", "tool_name": "good"}, {"call_id": "b", "tool_name": "bad"},
+        {"tool_name": "good", "depends_on": ["b"]}, {"tool_name": "good", "depends_on": ["g"]},
+    ]});
+    call(&server, "batch", mixed).await;
+    let late = json!({"calls": [{"tool_name": "long"}], "timeout": "200ms"});
+    call(&server, "batch", late).await;
+    let samples = parsed(&python, &scraped(&server).await);
+    for (name, labels, value, kind) in [
+        ("runner_batches_running", json!({}), 0.0, "gauge"),
+        (
+            "runner_batches_total",
+            json!({"outcome": "complete"}),
+            1.0,
+            "counter",
+        ),
+        (
+            "runner_batches_total",
+            json!({"outcome": "timeout"}),
+            1.0,
+            "counter",
+        ),
+        (
+            "runner_batch_calls_total",
+            json!({"outcome": "succeeded"}),
+            2.0,
+            "counter",
+        ),
+        (
+            "runner_batch_calls_total",
+            json!({"outcome": "failed"}),
+            2.0,
+            "counter",
+        ),
+        (
+            "runner_batch_calls_total",
+            json!({"outcome": "skipped"}),
+            1.0,
+            "counter",
+        ),
+        (
+            "runner_batch_duration_seconds_count",
+            json!({}),
+            2.0,
+            "histogram",
+        ),
+        (
+            "runner_batch_duration_seconds_bucket",
+            json!({"le": "+Inf"}),
+            2.0,
+            "histogram",
+        ),
+    ] {
+        assert_eq!(
+            of(&samples, name, &labels),
+            (value, kind.to_owned()),
+            "{name} {labels}"
+        );
+    }
+    let took = of(&samples, "runner_batch_duration_seconds_sum", &json!({})).0;
+    assert!(took >= 0.2, "{took}");
+}
+
 /// The name, the labels and the value of a line such as `calls tool=slow,outcome=OK 3`.
 fn sample(line: &str) -> (&str, Value, f64) {
     let mut words = line.split(' ');

@@ -323,3 +323,90 @@ fn a_command_prints_all_of_it_and_leaves_nothing() {
     assert!(outcome["result"] == numbers());
     assert_eq!(instances(folder.path()), 0);
 }
+
+const MANY: &str = r#"
+server: { builtin_tools: [read_output, batch] }
+tools:
+  - name: xs
+    description: Prints so many bytes
+    parameters: [{ name: bytes, type: integer, required: true }]
+    script: { shell: "head -c {{bytes}} /dev/zero | tr '\\000' x" }
+    output: { inline_bytes: 1MiB }
+"#;
+
+async fn batch(server: &Server, sizes: &[usize]) -> Value {
+    let calls: Vec<Value> = sizes
+        .iter()
+        .map(|bytes| json!({"tool_name": "xs", "params": {"bytes": bytes}}))
+        .collect();
+    let result = call(server, "batch", json!({"calls": calls})).await;
+    result["structuredContent"].clone()
+}
+
+/// The whole text that `read_output` gives.
+async fn read_whole(server: &Server, id: &Value) -> String {
+    let mut text = String::new();
+    loop {
+        let page = call(
+            server,
+            "read_output",
+            json!({"id": id, "offset": text.len(), "limit": 65_536}),
+        )
+        .await;
+        let page = page["structuredContent"].clone();
+        let part = page["text"].as_str().unwrap_or_else(|| panic!("{page}"));
+        if part.is_empty() {
+            return text;
+        }
+        text.push_str(part);
+        if page["next_offset"].is_null() {
+            return text;
+        }
+    }
+}
+
+#[tokio::test]
+async fn results_that_a_batch_has_no_room_for_become_handles() {
+    let folder = folder();
+    fs::write(folder.path().join("gantz.yaml"), MANY).unwrap();
+    let server = serve(folder.path());
+    let answer = batch(&server, &[700_000, 10, 500_000, 20, 400_000]).await;
+    assert_eq!(answer["counts"]["succeeded"], 5);
+    let results = answer["results"].as_array().unwrap();
+    // The small ones stay, wherever they stand.
+    for (place, bytes) in [(1, 10), (2, 500_000), (3, 20), (4, 400_000)] {
+        assert_eq!(results[place]["result"].as_str().unwrap().len(), bytes);
+        assert!(results[place].get("cut").is_none());
+    }
+    let large = &results[0];
+    assert_eq!(
+        (&large["success"], &large["result"]),
+        (&json!(true), &Value::Null)
+    );
+    assert_eq!(
+        large["cut"],
+        "700000 bytes are kept as `output`: read them with `read_output` and its `id`, or as a resource"
+    );
+    assert_eq!(large["output"]["total_bytes"], 700_000);
+    let text = read_whole(&server, &large["output"]["id"]).await;
+    assert_eq!(text, "x".repeat(700_000));
+}
+
+#[tokio::test]
+async fn very_many_results_share_one_handle() {
+    let folder = folder();
+    fs::write(folder.path().join("gantz.yaml"), MANY).unwrap();
+    let server = serve(folder.path());
+    let answer = batch(&server, &[20_000; 170]).await;
+    let results = answer["results"].as_array().unwrap();
+    let left_out = results.iter().filter(|result| result["result"].is_null());
+    assert_eq!(left_out.count(), 170 - 1024 * 1024 / 20_000);
+    assert_eq!(
+        results[169]["cut"],
+        "20000 bytes are in the `output` of the whole batch, in the line with this `call_id`"
+    );
+    let text = read_whole(&server, &answer["output"]["id"]).await;
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["call_id"], results[169]["call_id"]);
+    assert_eq!(last["result"].as_str().unwrap().len(), 20_000);
+}

@@ -76,6 +76,28 @@ fn every_configuration_is_sound() {
 }
 
 #[test]
+fn every_test_case_passes() {
+    let snippets = of_language("yaml");
+    let tested = snippets
+        .iter()
+        .filter(|snippet| snippet.text.contains(" test:\n"));
+    let mut ran = 0;
+    for snippet in tested {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("gantz.yaml"), &snippet.text).unwrap();
+        let output = command(folder.path(), &["test"]).output().unwrap();
+        let (stdout, _) = texts(&output);
+        assert!(
+            output.status.success(),
+            "README line {}:\n{stdout}",
+            snippet.line
+        );
+        ran += 1;
+    }
+    assert!(ran > 0, "no case of the README was run");
+}
+
+#[test]
 fn every_json_is_json() {
     for snippet in of_language("json") {
         let parsed = serde_json::from_str::<Value>(&snippet.text);

@@ -104,11 +104,11 @@ fn explain_shows_all_of_it_with_its_source() {
         let words: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
         words.join(" ")
     };
-    assert_eq!(row(&flaky, "timeout "), "timeout 10s gantz.yaml:8:5");
-    assert_eq!(row(&flaky, "total "), "total 60s gantz.yaml:3:34");
+    assert_eq!(row(&flaky, "timeout "), "timeout 10 s gantz.yaml:8:5");
+    assert_eq!(row(&flaky, "total "), "total 60 s gantz.yaml:3:34");
     assert_eq!(
         row(&flaky, "retry "),
-        "retry 5 attempts, waits up to 10ms × 2, at most 30s, exit codes 75 gantz.yaml:9:5"
+        "retry 5 attempts, waits up to 10 ms × 2, at most 30 s, exit codes 75 gantz.yaml:9:5"
     );
     assert_eq!(
         row(&flaky, "circuit breaker "),
@@ -117,11 +117,11 @@ fn explain_shows_all_of_it_with_its_source() {
     assert_eq!(row(&flaky, "cache "), "cache none default");
     assert_eq!(
         row(&explained("guarded"), "circuit breaker "),
-        "circuit breaker upstream, opens after 2 failures in a row, for 30s, then 1 to try gantz.yaml:4:21"
+        "circuit breaker upstream, opens after 2 failures in a row, for 30 s, then 1 to try gantz.yaml:4:21"
     );
     assert_eq!(
         row(&explained("slow"), "cache "),
-        "cache 60s, shared by all clients gantz.yaml:27:5"
+        "cache 60 s, shared by all clients gantz.yaml:27:5"
     );
 }
 

@@ -7,7 +7,7 @@
 //! | `plan`, `cycle` | names | a graph without rings, or every mistake at once |
 //! | `progress`, `ready`, `memory` | the end of a call | what may start, when, and with what |
 //! | `run`, `caller` | a plan | one result for each call |
-//! | `result`, `report` | results | the answer |
+//! | `result`, `report`, `handles` | results | the answer, and where the rest of it is kept |
 //! | `map` | a stream of items | a stream of results, for one tool |
 //!
 //! A batch is a patient source of calls: it holds no place itself, has at most one call waiting in the queue of
@@ -16,6 +16,7 @@
 mod batches;
 mod caller;
 mod cycle;
+mod handles;
 mod map;
 mod memory;
 mod plan;
@@ -32,6 +33,7 @@ mod template;
 
 pub use batches::{Batches, TooMany};
 pub use caller::{Caller, Ended, RunnerCaller};
+pub use handles::Handles;
 pub use map::{Item, MapLimits, Mapped, map};
 pub use plan::Plan;
 pub use problem::{InvalidBatch, Problem};

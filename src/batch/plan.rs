@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 use super::cycle::{cycles, spelled};
@@ -19,6 +20,9 @@ const SUGGESTIONS: u8 = 10;
 
 /// Dependencies in one batch, at most: each call's, references included.
 const MAX_EDGES: usize = 1_000_000;
+
+/// Thirty years stand for ever.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// Many calls, what waits for what, and the limits of the whole.
 ///
@@ -85,6 +89,33 @@ impl Plan {
             }
         }
         problems.none_or(plan)
+    }
+
+    /// Calls that want nothing of each other, with their ids and tools, and no end to the time of the whole. What
+    /// looks like a reference in their parameters is none.
+    pub fn independent(
+        calls: impl IntoIterator<Item = (String, String, Map<String, Value>)>,
+    ) -> Self {
+        let mut tools = IndexSet::new();
+        let calls: Vec<PlannedCall> = calls
+            .into_iter()
+            .map(|(id, tool, params)| PlannedCall {
+                id,
+                tool: tools.insert_full(tool).0,
+                params: Template::Constant(Value::Object(params)),
+                group: None,
+            })
+            .collect();
+        Self {
+            dependencies: vec![Vec::new(); calls.len()],
+            calls,
+            groups: Vec::new(),
+            tools: tools.into_iter().collect(),
+            edges: 0,
+            max_parallel: None,
+            timeout: FOR_EVER,
+            on_error: OnError::Continue,
+        }
     }
 
     /// Calls in it.

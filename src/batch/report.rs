@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::handles::Handles;
 use super::result::CallResult;
 
 /// What the results in one answer may take, in bytes; past it they are cut.
@@ -65,6 +66,17 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// Each with its word.
+    pub const fn by_word(&self) -> [(&'static str, usize); 3] {
+        [
+            ("succeeded", self.succeeded),
+            ("failed", self.failed),
+            ("skipped", self.skipped),
+        ]
+    }
+}
+
 impl Report {
     /// How many calls ended how.
     pub fn counts(&self) -> Counts {
@@ -105,25 +117,54 @@ impl Report {
         )
     }
 
-    /// The answer. What the tools said takes about `room` bytes at most, the first results first; what is cut
-    /// bears a note.
+    /// The answer. What the tools said takes about `room` bytes at most; what is cut bears a note.
     pub fn to_json(&self, room: usize) -> Value {
-        let mut room = room;
-        let results = self
-            .results
-            .iter()
-            .map(|result| match room.checked_sub(result.bytes()) {
-                Some(left) => {
-                    room = left;
-                    result.to_json()
-                }
-                None => result.emptied().to_json(),
-            });
+        self.to_json_with(room, &Handles::default())
+    }
+
+    /// The same; what is cut says where it is kept.
+    pub fn to_json_with(&self, room: usize, handles: &Handles) -> Value {
+        let is_inline = self.inline(room);
+        let results = self.results.iter().enumerate().map(|(place, result)| {
+            if is_inline[place] {
+                result.to_json()
+            } else {
+                handles.shown(place, result)
+            }
+        });
         let results: Vec<Value> = results.collect();
         let mut answer = self.head();
         answer["results"] = Value::Array(results);
         answer["errors"] = self.errors();
+        handles.tell(&mut answer);
         answer
+    }
+
+    /// Which results an answer with `room` bytes for them holds: the small ones first, so that few are left out.
+    pub(super) fn inline(&self, room: usize) -> Vec<bool> {
+        let mut places: Vec<usize> = (0..self.results.len()).collect();
+        places.sort_by_key(|place| self.results[*place].bytes());
+        let mut left = room;
+        let mut is_inline = vec![false; places.len()];
+        for place in places {
+            match left.checked_sub(self.results[place].bytes()) {
+                Some(rest) => {
+                    left = rest;
+                    is_inline[place] = true;
+                }
+                None => break,
+            }
+        }
+        is_inline
+    }
+
+    /// How it ended, in a word: `complete`, `cancelled` or `timeout`.
+    pub const fn end(&self) -> &'static str {
+        match self.cut {
+            None => "complete",
+            Some(Cut::Cancelled) => "cancelled",
+            Some(Cut::TimedOut) => "timeout",
+        }
     }
 
     /// The answer without the results, where those were delivered one by one.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::caller::Ended;
-use crate::tool::{Failure, FailureCode, Output};
+use crate::tool::{Failure, FailureCode, Output, StoredOutput};
 
 /// What came of one call of a batch.
 #[derive(Clone, Debug)]
@@ -47,10 +47,15 @@ impl CallResult {
     /// The same without what the tool said.
     pub(super) fn emptied(&self) -> Self {
         let result = match &self.ended.result {
-            Ok(_) => Ok(Output::default()),
+            Ok(output) => Ok(Output {
+                stored: output.stored.clone(),
+                ..Output::default()
+            }),
             Err(failure) => {
                 let mut short = Failure::new(failure.code, failure.message.as_str());
+                short.remediation.clone_from(&failure.remediation);
                 short.retry_after = failure.retry_after;
+                short.stored.clone_from(&failure.stored);
                 Err(short)
             }
         };
@@ -79,6 +84,9 @@ impl CallResult {
             }
             Err(failure) => object.extend(error(failure)),
         }
+        if let Some(stored) = self.stored() {
+            object.insert("output".into(), stored.to_json());
+        }
         if self.left_out > 0 {
             let note = format!(
                 "{} bytes are left out: results before it took the room",
@@ -87,6 +95,14 @@ impl CallResult {
             object.insert("cut".into(), note.into());
         }
         self.tail(object)
+    }
+
+    /// Where all that the tool printed is kept, where it was too long for any answer.
+    pub(super) fn stored(&self) -> Option<&StoredOutput> {
+        match &self.ended.result {
+            Ok(output) => output.stored.as_ref(),
+            Err(failure) => failure.stored.as_ref(),
+        }
     }
 
     fn head(&self) -> Map<String, Value> {
@@ -155,6 +171,9 @@ pub(super) fn dependency_failed(dependency: &str, root: &str) -> Failure {
         FailureCode::DependencyFailed,
         format!("not run: it needs `{dependency}`, which gave no result{because}"),
     )
+    .remediation(format!(
+        "see why `{root}` failed, mend it, and send it again with what depends on it"
+    ))
     .with("dependency", dependency)
     .with("failed", root)
 }

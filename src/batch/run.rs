@@ -18,7 +18,7 @@ use super::report::{Cut, HELD_BYTES, Report, effective};
 use super::request::OnError;
 use super::result::{CallResult, dependency_failed};
 use super::template::{Node, Template};
-use crate::tool::{Failure, FailureCode};
+use crate::tool::{Failure, FailureCode, spoken};
 use serde_json::{Map, Value};
 
 /// News of calls that wait to be read; who has news waits for room.
@@ -292,14 +292,16 @@ impl<C: Caller> Batch<C> {
             Cut::Cancelled => Failure::new(
                 FailureCode::Cancelled,
                 format!("{what}: the batch was cancelled"),
-            ),
+            )
+            .remediation("send the calls that have no result again if they are still wanted"),
             Cut::TimedOut => Failure::new(
                 FailureCode::Timeout,
                 format!(
-                    "{what}: the batch may take {:?}, and that is over",
-                    self.timeout
+                    "{what}: the batch may take {}, and that is over",
+                    spoken(self.timeout)
                 ),
-            ),
+            )
+            .remediation("send the calls that have no result again, in a smaller batch or with a longer `timeout`"),
         }
     }
 

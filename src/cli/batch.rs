@@ -67,13 +67,18 @@ impl Batch {
             call::print_failure(&refusal, None, terminal);
             return Ok(Exit::Usage);
         }
-        let runner = async { Arc::new(Runner::new(loaded.catalog)) };
-        let report = runtime::block_on(async {
-            let runner = runner.await;
-            let report = self.calls(plan, Arc::clone(&runner), terminal).await;
+        let cancel = CancellationToken::new();
+        let work = async {
+            let runner = Arc::new(Runner::new(loaded.catalog));
+            let report = self
+                .calls(plan, Arc::clone(&runner), cancel.clone(), terminal)
+                .await;
             runner.drain().await;
             report
-        })?;
+        };
+        let Some(report) = runtime::until_interrupted(work, &cancel, terminal)? else {
+            return Ok(Exit::Failed);
+        };
         self.print(&report, terminal);
         Ok(if report.succeeded() {
             Exit::Done
@@ -82,13 +87,18 @@ impl Batch {
         })
     }
 
-    /// Runs the calls; Ctrl-C ends them, and what is done is still answered.
-    async fn calls(&self, plan: Plan, runner: Arc<Runner>, terminal: &Terminal) -> Report {
+    /// Runs the calls; a cancel ends them, and what is done is still answered.
+    async fn calls(
+        &self,
+        plan: Plan,
+        runner: Arc<Runner>,
+        cancel: CancellationToken,
+        terminal: &Terminal,
+    ) -> Report {
         let mut progress = Bar::new(terminal, Some(plan.len()));
         let (completed, mut completions) = mpsc::channel::<Arc<CallResult>>(UNPRINTED);
-        let cancel = CancellationToken::new();
         let watch = Watch {
-            cancel: cancel.clone(),
+            cancel,
             completed: Some(completed),
         };
         let context = CallContext {
@@ -115,8 +125,7 @@ impl Batch {
             }
             progress.clear();
         };
-        let both = async { tokio::join!(running, showing).0 };
-        until_interrupted(both, &cancel).await
+        tokio::join!(running, showing).0
     }
 
     fn line(&self, result: &CallResult, terminal: &Terminal) {
@@ -140,19 +149,6 @@ impl Batch {
             }
         }
     }
-}
-
-/// Waits for `work`. Ctrl-C calls it off first and waits on.
-pub(super) async fn until_interrupted<T>(
-    work: impl Future<Output = T>,
-    cancel: &CancellationToken,
-) -> T {
-    tokio::pin!(work);
-    tokio::select! {
-        result = &mut work => return result,
-        Ok(()) = tokio::signal::ctrl_c() => cancel.cancel(),
-    }
-    work.await
 }
 
 /// One call in one line: its id, how it ended, and the beginning of what it gave.

@@ -17,7 +17,6 @@ use super::state::StateOptions;
 use super::terminal::Terminal;
 use super::{Format, arguments, logging, pages, progress, runtime};
 use crate::runner::Runner;
-use crate::shutdown;
 use crate::store::Store;
 use crate::tool::{
     CallContext, Catalog, Failure, FailureCode, ItemSink, Outcome, OutputFormat, Owner,
@@ -86,11 +85,15 @@ impl CallTool {
         let arguments = self.arguments(&catalog)?;
         let store = self.state.store();
         let way = self.way(&catalog, terminal)?;
+        let cancel = CancellationToken::new();
         let work = async {
             let runner = Runner::storing(catalog, store.clone());
-            self.call(&runner, arguments, way, terminal).await
+            self.call(&runner, arguments, way, &cancel, terminal).await
         };
-        let called = runtime::block_on(work)??;
+        let Some(called) = runtime::until_interrupted(work, &cancel, terminal)? else {
+            store.close();
+            return Ok(Exit::Failed);
+        };
         let exit = match called {
             Ok((outcome, printed)) => {
                 self.print(&outcome, printed, &store, terminal);
@@ -112,17 +115,16 @@ impl CallTool {
         Ok(exit)
     }
 
-    /// Calls the tool, and prints its items where `way` says so; says how many. Ctrl-C or SIGTERM calls it off,
-    /// and its process is gone before the program ends.
+    /// Calls the tool, and prints its items where `way` says so; says how many. A cancel calls it off, and its
+    /// process is gone before this returns.
     async fn call(
         &self,
         runner: &Runner,
         arguments: Map<String, Value>,
         way: Way,
+        cancel: &CancellationToken,
         terminal: &Terminal,
-    ) -> anyhow::Result<Result<(Outcome, usize), Failure>> {
-        let mut signals = shutdown::Signals::listen()?;
-        let cancel = CancellationToken::new();
+    ) -> Result<(Outcome, usize), Failure> {
         let (progress, reports) = ProgressSink::new();
         let (sink, items) = if way == Way::AsTheyCome {
             let (sink, items) = ItemSink::new();
@@ -136,37 +138,28 @@ impl CallTool {
             client: "runner call".to_owned(),
             ..CallContext::default()
         };
-        let prepared = runner
+        let mut call = runner
             .prepare(&self.tool, arguments, context, cancel.clone())
-            .await;
-        let mut call = match prepared {
-            Ok(call) => call,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let asked = tokio::select! {
-            asked = self.confirm.ask(&mut call, terminal) => asked,
-            () = signals.next() => Err(Failure::new(FailureCode::Cancelled, "called off")),
-        };
-        if let Err(refused) = asked {
-            return Ok(Err(refused));
+            .await?;
+        tokio::select! {
+            asked = self.confirm.ask(&mut call, terminal) => asked?,
+            () = cancel.cancelled() => {
+                return Err(Failure::new(FailureCode::Cancelled, "called off"));
+            }
         }
         let running = printing(runner.call(call), items, terminal);
         tokio::pin!(running);
         let mut called = tokio::select! {
             called = &mut running => called,
             () = progress::show(reports, terminal) => running.await,
-            () = signals.next() => {
-                cancel.cancel();
-                running.await
-            }
         };
         terminal.erase_status();
         if way == Way::AllPages {
-            called = pages::print_all(runner, called.0, &cancel, terminal).await;
+            called = pages::print_all(runner, called.0, cancel, terminal).await;
         }
         pages::finish(&mut called.0);
         runner.drain().await;
-        Ok(Ok(called))
+        Ok(called)
     }
 
     fn arguments(&self, catalog: &Catalog) -> anyhow::Result<Map<String, Value>> {

@@ -11,8 +11,8 @@ use super::terminal::Terminal;
 use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
     Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
-    Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin, Tool,
-    ToolAccess,
+    Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin,
+    TIMEOUT_ARGUMENT, Tool, ToolAccess, spoken,
 };
 
 #[derive(Debug, Args)]
@@ -95,6 +95,10 @@ fn limits(tool: &Tool, catalog: &Catalog, config: &Path) -> String {
         rows.push(row("per_key", "concurrency.per_key", keys(per_key)));
     }
     rows.push(row("timeout", "timeout", shown(limits.timeout)));
+    if let Some(longest) = limits.max_timeout {
+        let figure = format!("up to {}, with `{TIMEOUT_ARGUMENT}`", shown(longest));
+        rows.push(row("callers may ask for", "max_timeout", figure));
+    }
     if let Some(longest) = limits.progress_extends_timeout {
         let figure = format!("up to {}", shown(longest));
         rows.push(row(
@@ -277,7 +281,7 @@ fn keys(limits: &KeyLimits) -> String {
 }
 
 fn shown(duration: Duration) -> String {
-    format!("{duration:?}")
+    spoken(duration)
 }
 
 fn action(action: &Action) -> String {

@@ -9,7 +9,7 @@ use super::Format;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
 use super::exit::Exit;
 use super::terminal::Terminal;
-use crate::tool::Tool;
+use crate::tool::{Tool, spoken};
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -59,7 +59,7 @@ fn limits(tool: &Tool) -> String {
             rate.requests_per_second, rate.burst
         ));
     }
-    words.push(format!("{:?}", limits.timeout));
+    words.push(spoken(limits.timeout));
     words.join(", ")
 }
 
@@ -88,6 +88,7 @@ fn described(tool: &Tool) -> Value {
             "queue_size": limits.queue_size,
             "queue_timeout_ms": limits.queue_timeout.as_millis(),
             "timeout_ms": limits.timeout.as_millis(),
+            "max_timeout_ms": limits.max_timeout.map(|longest| longest.as_millis()),
             "kill_grace_ms": limits.kill_grace.as_millis(),
         },
         "input_schema": tool.parameters.schema().value(),

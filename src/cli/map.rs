@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::bar::Bar;
-use super::batch::until_interrupted;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
 use super::confirm::YesOption;
 use super::exit::Exit;
@@ -79,12 +78,18 @@ impl MapTool {
             let path = &self.items;
             Box::new(std::fs::File::open(path).with_context(|| format!("could not open `{path}`"))?)
         };
-        let mapped = runtime::block_on(async {
+        let cancel = CancellationToken::new();
+        let work = async {
             let runner = Arc::new(Runner::new(loaded.catalog));
-            let mapped = self.map(Arc::clone(&runner), reader, terminal).await;
+            let mapped = self
+                .map(Arc::clone(&runner), reader, cancel.clone(), terminal)
+                .await;
             runner.drain().await;
             mapped
-        })?;
+        };
+        let Some(mapped) = runtime::until_interrupted(work, &cancel, terminal)? else {
+            return Ok(Exit::Failed);
+        };
         terminal.error(&summary(mapped));
         let succeeded = mapped.cut.is_none() && mapped.counts.failed + mapped.counts.skipped == 0;
         Ok(if succeeded { Exit::Done } else { Exit::Failed })
@@ -94,6 +99,7 @@ impl MapTool {
         &self,
         runner: Arc<Runner>,
         reader: Box<dyn Read + Send>,
+        cancel: CancellationToken,
         terminal: &Terminal,
     ) -> Mapped {
         let (item, items) = mpsc::channel(READ_AHEAD);
@@ -114,8 +120,7 @@ impl MapTool {
                 .map(|seconds| Duration::from_secs(seconds.get().into())),
         };
         let caller = Arc::new(RunnerCaller::new(runner, context));
-        let cancel = CancellationToken::new();
-        let mapping = batch::map(&self.tool, items, caller, limits, cancel.clone(), result);
+        let mapping = batch::map(&self.tool, items, caller, limits, cancel, result);
         let mut progress = Bar::new(terminal, None);
         let showing = async {
             loop {
@@ -133,8 +138,7 @@ impl MapTool {
             }
             progress.clear();
         };
-        let both = async { tokio::join!(mapping, showing).0 };
-        until_interrupted(both, &cancel).await
+        tokio::join!(mapping, showing).0
     }
 }
 

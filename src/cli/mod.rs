@@ -27,6 +27,7 @@ mod snippet;
 mod state;
 mod status;
 mod terminal;
+mod test;
 mod validate;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Command {
     Map(map::MapTool),
     /// Measure how fast a tool is, and how many calls of it at once are worth while
     Bench(bench::Bench),
+    /// Run the test cases of the tools
+    Test(test::RunTests),
     /// Show limits and load of a running server
     Status(status::ShowStatus),
     /// Write a commented gantz.yaml and a script that run as they are
@@ -77,7 +80,12 @@ impl Command {
     const fn runs_tools(&self) -> bool {
         matches!(
             self,
-            Self::Serve(_) | Self::Call(_) | Self::Batch(_) | Self::Map(_) | Self::Bench(_)
+            Self::Serve(_)
+                | Self::Call(_)
+                | Self::Batch(_)
+                | Self::Map(_)
+                | Self::Test(_)
+                | Self::Bench(_)
         )
     }
 }
@@ -114,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Batch(command) => command.run(&terminal),
         Command::Map(command) => command.run(&terminal),
         Command::Bench(command) => command.run(&terminal),
+        Command::Test(command) => command.run(&terminal),
         Command::Status(command) => command.run(&terminal),
         Command::Init(command) => command.run(&terminal),
         Command::Schema => schema::run(&terminal),

@@ -11,6 +11,7 @@ use super::list::table;
 use super::terminal::Terminal;
 use super::{Format, runtime};
 use crate::runner::{Status, ToolStatus};
+use crate::tool::spoken;
 
 /// The variable that has the token where none is given.
 const TOKEN: &str = "RUNNER_TOKEN";
@@ -142,7 +143,7 @@ fn row(tool: &ToolStatus) -> [String; 6] {
         .iter()
         .map(|rate| format!("{} of {}", rate.left, rate.burst))
         .collect();
-    let millis = |millis: u64| format!("{:?}", Duration::from_millis(millis));
+    let millis = |millis: u64| spoken(Duration::from_millis(millis));
     let observed = &tool.observed;
     let longest_run = match observed.runs {
         0 => "-".to_owned(),
@@ -181,7 +182,7 @@ fn shared(status: &Status) -> Vec<String> {
     }));
     lines.extend(status.circuit_breakers.iter().map(|breaker| {
         let left = breaker.retry_after_ms.map(Duration::from_millis);
-        let left = left.map_or_else(String::new, |left| format!(" for {left:?}"));
+        let left = left.map_or_else(String::new, |left| format!(" for {}", spoken(left)));
         let state = breaker.state.replace('_', " ");
         format!("circuit breaker {}: {state}{left}", breaker.name)
     }));

@@ -82,15 +82,89 @@ fn whole(node: &Node) -> Option<u64> {
     })
 }
 
+/// The value of a whole number of any size and sign.
+fn whole_value(node: &Node) -> Option<f64> {
+    node.number()?.as_f64().filter(|value| value.fract() == 0.0)
+}
+
+/// What a figure may be, and what is said of one that is not.
+struct Bounds {
+    low: f64,
+    too_small: &'static str,
+    too_large: &'static str,
+}
+
+const COUNTS: Bounds = Bounds {
+    low: 1.0,
+    too_small: "below 1",
+    too_large: "above 4294967295",
+};
+
+const WHOLES: Bounds = Bounds {
+    low: 0.0,
+    too_small: "below 0",
+    too_large: "above 4294967295",
+};
+
+const PORTS: Bounds = Bounds {
+    low: 0.0,
+    too_small: "below 0",
+    too_large: "above 65535",
+};
+
+const TIMES: Bounds = Bounds {
+    low: 0.0,
+    too_small: "below 0",
+    too_large: "more than ten years",
+};
+
+const SIZES: Bounds = Bounds {
+    low: 1.0,
+    too_small: "below 1 byte",
+    too_large: "above 1 TiB",
+};
+
+/// Reports a value that cannot be used: `found`, a figure of the right kind, is out of its bounds; anything else is not
+/// what is `expected`.
+fn refuse(
+    node: &Node,
+    name: &str,
+    found: Option<f64>,
+    bounds: &Bounds,
+    expected: &str,
+    example: &str,
+    problems: &mut Problems,
+) {
+    let (Some(value), Some(scalar)) = (found, node.scalar()) else {
+        return mismatch(node, name, expected, example, problems);
+    };
+    let why = if value < bounds.low {
+        bounds.too_small
+    } else {
+        bounds.too_large
+    };
+    let written = &scalar.text;
+    problems.push(
+        Diagnostic::error(
+            node.span,
+            format!("{name} is out of range: {written} is {why}"),
+        )
+        .hint(format!("for example {example}")),
+    );
+}
+
 impl Decode for Count {
     fn decode(node: &Node, name: &str, problems: &mut Problems) -> Option<Self> {
         let value = whole(node)
             .and_then(|value| u32::try_from(value).ok())
             .and_then(NonZeroU32::new);
         if value.is_none() {
-            mismatch(
+            let found = whole_value(node);
+            refuse(
                 node,
                 name,
+                found,
+                &COUNTS,
                 "a whole number of at least 1",
                 &example(name, "5"),
                 problems,
@@ -104,9 +178,12 @@ impl Decode for Whole {
     fn decode(node: &Node, name: &str, problems: &mut Problems) -> Option<Self> {
         let value = whole(node).and_then(|value| u32::try_from(value).ok());
         if value.is_none() {
-            mismatch(
+            let found = whole_value(node);
+            refuse(
                 node,
                 name,
+                found,
+                &WHOLES,
                 "a whole number of at least 0",
                 &example(name, "100"),
                 problems,
@@ -123,9 +200,12 @@ impl Decode for Port {
         }
         let value = whole(node).and_then(|value| u16::try_from(value).ok());
         if value.is_none() {
-            mismatch(
+            let found = whole_value(node);
+            refuse(
                 node,
                 name,
+                found,
+                &PORTS,
                 "a port from 0 to 65535",
                 &example(name, "3000"),
                 problems,
@@ -142,9 +222,21 @@ impl Decode for Rate {
             .and_then(serde_json::Number::as_f64)
             .filter(|value| Self::RANGE.contains(value));
         if value.is_none() {
-            mismatch(
+            let found = node.number().and_then(serde_json::Number::as_f64);
+            let small = match found {
+                Some(found) if found > 0.0 => "too close to 0 to be told from none",
+                _ => "not above 0",
+            };
+            let low = Bounds {
+                low: *Self::RANGE.start(),
+                too_small: small,
+                too_large: "above 1000000000",
+            };
+            refuse(
                 node,
                 name,
+                found,
+                &low,
                 "a number above 0 and up to 1000000000",
                 &example(name, "10"),
                 problems,
@@ -194,9 +286,13 @@ impl Decode for Time {
         } else if let Some(duration) = node.text().and_then(parse_duration) {
             return Some(Self(duration));
         }
-        mismatch(
+        let found = node.number().and_then(serde_json::Number::as_f64);
+        let found = found.or_else(|| node.text().and_then(parse_seconds));
+        refuse(
             node,
             name,
+            found,
+            &TIMES,
             "a duration of seconds, or with a unit",
             &format!("{}, or \"500ms\", \"5m\", \"1h\"", example(name, "30")),
             problems,
@@ -207,18 +303,22 @@ impl Decode for Time {
 
 /// Reads "500ms", "30s", "1.5m", "2h" or bare seconds.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(parse_seconds(text)?)
+        .ok()
+        .filter(|duration| *duration <= LONGEST)
+}
+
+/// The same in seconds, however many.
+fn parse_seconds(text: &str) -> Option<f64> {
     let (number, unit) = number_and_unit(text)?;
-    let seconds = match unit {
+    Some(match unit {
         "ms" => number / 1000.0,
         "" | "s" | "sec" | "second" | "seconds" => number,
         "m" | "min" | "minute" | "minutes" => number * 60.0,
         "h" | "hour" | "hours" => number * 3600.0,
         "d" | "day" | "days" => number * 86400.0,
         _ => return None,
-    };
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|duration| *duration <= LONGEST)
+    })
 }
 
 /// Splits "1.5 MiB" into the number, not negative, and the unit.
@@ -241,9 +341,12 @@ impl Decode for Size {
         };
         let fits = bytes.filter(|bytes| bytes.fract() == 0.0 && (1.0..=LARGEST).contains(bytes));
         if fits.is_none() {
-            mismatch(
+            let found = bytes.filter(|bytes| bytes.fract() == 0.0);
+            refuse(
                 node,
                 name,
+                found,
+                &SIZES,
                 "a size in bytes, or with a unit",
                 &format!("{}, or \"64KiB\"", example(name, "1MiB")),
                 problems,

@@ -211,7 +211,7 @@ pub(super) fn refusal(call: &Call, time: &Time, is_draining: bool) -> Option<Fai
             FailureCode::Timeout,
             format!("the time the caller granted was over before `{tool}` could start"),
         )
-        .remediation("grant more time, or call again when less is waiting")
+        .remediation("grant more time (`timeout_ms`), or call again when less is waiting")
         .with("timeout_ms", 0)
     })
 }
@@ -232,11 +232,11 @@ impl Time {
     pub(super) fn of(call: &Call) -> Self {
         let limits = &call.tool.limits;
         let whole = Self {
-            timeout: limits.timeout.min(LONGEST),
+            timeout: call.timeout().min(LONGEST),
             extends_to: limits
                 .progress_extends_timeout
                 .map(|longest| longest.min(LONGEST))
-                .filter(|longest| *longest > limits.timeout),
+                .filter(|longest| *longest > call.timeout()),
             grace: limits.kill_grace.min(LONGEST),
             is_callers: false,
         };

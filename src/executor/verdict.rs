@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::output::{excerpt, interpret, not_whole, with_items};
 use super::process::{End, Ended, Exit, Launch, Leftovers, Why};
-use crate::tool::{Call, Failure, FailureCode, Output, ToolName};
+use crate::tool::{Call, Failure, FailureCode, Output, ToolName, remedy, spoken};
 
 /// The part of standard error that goes into a failure: a little of its beginning, more of its end.
 const STDERR_SHOWN: (usize, usize) = (1024, 15 * 1024);
@@ -62,7 +62,7 @@ pub(super) fn verdict(
     let tool = &call.tool.name;
     let failure = match &ended.end {
         End::Exited(Exit::Code(0)) => {
-            warnings.extend(near_timeout(ended.ran, terms.longest()));
+            warnings.extend(near_timeout(call, ended.ran, terms.longest()));
             let (lines, rules) = (ended.lines.as_ref(), &call.tool.output);
             let interpreted = interpret(&ended.stdout, &ended.kept, lines, rules);
             warnings.extend(interpreted.warnings);
@@ -74,13 +74,14 @@ pub(super) fn verdict(
         }
         End::NotStarted(error) => return (Err(not_started(tool, terms, error)), warnings),
         End::Exited(Exit::Code(code)) => {
-            warnings.extend(near_timeout(ended.ran, terms.longest()));
+            warnings.extend(near_timeout(call, ended.ran, terms.longest()));
             exit_status(tool, *code, ended.stderr.total > 0)
         }
         End::Exited(Exit::Signal(signal)) => Failure::new(
             FailureCode::KilledBySignal,
             format!("`{tool}` was ended by {}", signal_name(*signal)),
         )
+        .remediation(after_signal(*signal))
         .with("signal", *signal),
         End::Exited(Exit::Unknown) => Failure::new(
             FailureCode::Internal,
@@ -112,36 +113,34 @@ fn with_output(failure: Failure, call: &Call, ended: &Ended) -> Failure {
 fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &Ended) -> Failure {
     let tool = &call.tool.name;
     let ran = ended.ran;
-    let timeout = seconds(terms.timeout);
+    let timeout = spoken(terms.timeout);
     let failure = match why {
         Why::Timeout if terms.is_callers => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was ended after {timeout}, all that the caller granted"),
         )
-        .remediation(format!(
-            "grant more time (the tool itself may run {}) or ask for less",
-            seconds(call.tool.limits.timeout)
-        )),
+        .remediation(remedy::larger_budget(call)),
         Why::Timeout if ended.allowed > terms.timeout => late(tool, terms, ended.allowed),
         Why::Timeout => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was ended after its timeout of {timeout}"),
         )
-        .remediation(format!(
-            "raise `timeout` of tool `{tool}` (now {timeout}) or ask for less"
-        )),
+        .remediation(remedy::more_time(call)),
         Why::Cancelled | Why::Abandoned => Failure::new(
             FailureCode::Cancelled,
-            format!("`{tool}` was called off after {}", seconds(ran)),
+            format!("`{tool}` was called off after {}", spoken(ran)),
+        )
+        .remediation(
+            "`stdout` has what it printed until then; call again if the answer is still wanted",
         ),
         Why::Draining { .. } => Failure::new(
             FailureCode::Cancelled,
             format!(
                 "`{tool}` was ended after {}: the runner is stopping",
-                seconds(ran)
+                spoken(ran)
             ),
         )
-        .remediation("call again when the runner is back"),
+        .remediation("`stdout` has what it printed until then; call again when the runner is back"),
     };
     match exit {
         Some(Exit::Code(code)) => failure.with("exit_code", code),
@@ -152,24 +151,35 @@ fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &End
 
 /// The timeout of a script whose progress had put it off.
 fn late(tool: &ToolName, terms: &Terms, allowed: Duration) -> Failure {
-    let timeout = seconds(terms.timeout);
+    let timeout = spoken(terms.timeout);
     if allowed < terms.longest() {
         return Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was ended {timeout} after it last told of progress"),
         )
         .remediation(format!(
-            "raise `timeout` of tool `{tool}` (now {timeout}), let it tell of progress more often, or ask for less"
+            "raise `timeout` of tool `{tool}` (now {timeout}), let it tell of progress more often, or ask for less in one call"
         ));
     }
-    let longest = seconds(terms.longest());
+    let longest = spoken(terms.longest());
     Failure::new(
         FailureCode::Timeout,
         format!("`{tool}` was ended after {longest}, the most that progress could put its timeout off to"),
     )
     .remediation(format!(
-        "raise `progress_extends_timeout.max` of tool `{tool}`, grant more time, or ask for less"
+        "raise `progress_extends_timeout.max` of tool `{tool}`, grant more time, or ask for less in one call"
     ))
+}
+
+/// What to do when a signal that the runner did not send ended a script.
+fn after_signal(signal: i32) -> &'static str {
+    match signal {
+        9 => "memory may be short: ask for less in one call, or give the machine more of it",
+        4 | 6 | 7 | 8 | 11 => {
+            "the program crashed: `stderr` may say where; call again with other arguments"
+        }
+        _ => FailureCode::KilledBySignal.remedy(),
+    }
 }
 
 fn exit_status(tool: &ToolName, code: i32, has_said_why: bool) -> Failure {
@@ -185,7 +195,7 @@ fn exit_status(tool: &ToolName, code: i32, has_said_why: bool) -> Failure {
             "by custom, {code} is a shell's word for a program in the script that was ended by {}",
             signal_name(code - 128)
         )),
-        _ if has_said_why => failure.remediation("`stderr` has what the script said about it"),
+        _ if has_said_why => failure.remediation("`stderr` has what the script said about it: where it names the arguments, mend them and call again"),
         _ => failure,
     }
 }
@@ -244,18 +254,15 @@ fn swept(processes: u32) -> Option<String> {
 }
 
 /// The warning of a run that almost took too long.
-pub(super) fn near_timeout(ran: Duration, timeout: Duration) -> Option<String> {
-    (ran > timeout * WARN_ABOVE_PERCENT / 100)
-        .then(|| format!("used {} of its {} timeout", seconds(ran), seconds(timeout)))
-}
-
-/// A duration for people: `27.1 s`, `30 s`, `500 ms`.
-pub(super) fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        return format!("{} ms", duration.as_millis());
-    }
-    let tenths = format!("{:.1}", duration.as_secs_f64());
-    format!("{} s", tenths.strip_suffix(".0").unwrap_or(&tenths))
+pub(super) fn near_timeout(call: &Call, ran: Duration, timeout: Duration) -> Option<String> {
+    (ran > timeout * WARN_ABOVE_PERCENT / 100).then(|| {
+        format!(
+            "used {} of its {} timeout, more than {WARN_ABOVE_PERCENT} %: {}",
+            spoken(ran),
+            spoken(timeout),
+            remedy::more_headroom(call)
+        )
+    })
 }
 
 /// Whole milliseconds.
@@ -284,22 +291,54 @@ fn signal_name(signal: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
-    #[test]
-    fn durations_read_as_people_write_them() {
-        assert_eq!(seconds(Duration::from_millis(27_140)), "27.1 s");
-        assert_eq!(seconds(Duration::from_secs(30)), "30 s");
-        assert_eq!(seconds(Duration::from_millis(500)), "500 ms");
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::config::{LoadOptions, load_text};
+    use crate::tool::{Arguments, CallContext, CallId};
+
+    fn call(keys: &str, arguments: &str) -> Call {
+        let text = format!(
+            "tools: [{{ name: t, description: T, timeout: 30, {keys} script: {{ command: sleep }} }}]"
+        );
+        let options = LoadOptions::default();
+        let loaded = load_text(Path::new("f"), text, Path::new("/"), &options).unwrap();
+        let tool = loaded.catalog.get("t").unwrap();
+        let given = serde_json::from_str(arguments).unwrap();
+        Call {
+            id: CallId::random(),
+            tool: tool.clone(),
+            arguments: Arguments::parse(tool, given).unwrap(),
+            page: None,
+            context: CallContext::default(),
+            cancel: CancellationToken::new(),
+        }
     }
 
     #[test]
     fn a_call_near_its_timeout_is_told_so() {
-        let timeout = Duration::from_secs(30);
-        assert_eq!(near_timeout(Duration::from_secs(24), timeout), None);
+        let said = |call: &Call, millis| {
+            near_timeout(call, Duration::from_millis(millis), call.timeout()).unwrap_or_default()
+        };
+        let plain = call("", "{}");
+        assert_eq!(said(&plain, 24_000), "");
         assert_eq!(
-            near_timeout(Duration::from_millis(27_100), timeout).unwrap(),
-            "used 27.1 s of its 30 s timeout"
+            said(&plain, 27_100),
+            "used 27.1 s of its 30 s timeout, more than 80 %: ask for less in one call, such as fewer items or a narrower query"
+        );
+        let choosing = call("max_timeout: 120,", "{}");
+        assert_eq!(
+            said(&choosing, 27_100),
+            "used 27.1 s of its 30 s timeout, more than 80 %: give the next `timeout_seconds` of up to 120, or ask for less \
+             in one call, such as fewer items or a narrower query"
+        );
+        let asked = call("max_timeout: 120,", r#"{"timeout_seconds": 120}"#);
+        assert_eq!(said(&asked, 27_100), "");
+        assert!(
+            said(&asked, 110_000)
+                .starts_with("used 110 s of its 120 s timeout, more than 80 %: ask for less")
         );
     }
 }

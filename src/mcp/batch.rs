@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::convert;
 use super::revision::Revision;
-use crate::batch::{self, ANSWER_BYTES, Batches, CallResult, Plan, RunnerCaller, Watch};
+use crate::batch::{self, ANSWER_BYTES, Batches, CallResult, Handles, Plan, RunnerCaller, Watch};
 use crate::runner::Runner;
 use crate::tool::{BuiltinTool, CallContext, Failure};
 
@@ -47,6 +47,8 @@ pub(super) async fn call(
         plan = plan.at_most(calls);
     }
     let _place = batches.enter()?;
+    let counted = runner.batch_figures().begin();
+    let owner = caller.owner.clone();
     let (completed, completions) = mpsc::channel(UNTOLD);
     let cancel = CancellationToken::new();
     let watch = Watch {
@@ -66,7 +68,9 @@ pub(super) async fn call(
             both.await
         }
     };
-    let answer = report.to_json(ANSWER_BYTES);
+    counted.end(report.end(), report.took, &report.counts().by_word());
+    let handles = Handles::keep(&report, ANSWER_BYTES, runner.store(), &owner).await;
+    let answer = report.to_json_with(ANSWER_BYTES, &handles);
     let mut result = CallToolResult::success(vec![ContentBlock::text(answer.to_string())]);
     result.structured_content = convert::structured(Some(&answer), revision);
     Ok(result)

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use std::time::Duration;
-
-use crate::tool::{Action, OnLimit, Rate, Sql, SqlQueries, Tool};
+use crate::tool::{Action, OnLimit, Rate, Sql, SqlQueries, TIMEOUT_ARGUMENT, Tool, spoken};
 
 /// One sentence on how a tool runs and what bounds it, such as
 /// `Runs as a subprocess, up to 5 at a time, 10 per second, timeout 30 s.`
@@ -27,12 +25,18 @@ pub(super) fn execution(tool: &Tool) -> String {
     }
     append(
         &mut text,
-        format_args!(", timeout {}", seconds(limits.timeout)),
+        format_args!(", timeout {}", spoken(limits.timeout)),
     );
+    if let Some(longest) = limits.max_timeout {
+        append(
+            &mut text,
+            format_args!(" (up to {} with `{TIMEOUT_ARGUMENT}`)", spoken(longest)),
+        );
+    }
     if let Some(longest) = limits.progress_extends_timeout {
         append(
             &mut text,
-            format_args!(" (up to {} while it tells of progress)", seconds(longest)),
+            format_args!(" (up to {} while it tells of progress)", spoken(longest)),
         );
     }
     text.push('.');
@@ -75,10 +79,6 @@ fn frequency(rate: Rate) -> String {
 /// At most two decimals, and none that say nothing.
 fn rounded(figure: f64) -> f64 {
     (figure * 100.0).round() / 100.0
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} s", rounded(duration.as_secs_f64()))
 }
 
 fn append(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{BOUNDS, Exposition, Histogram, Kind, Operation, Tally};
+use super::{BOUNDS, Batches, Exposition, Histogram, Kind, Operation, Tally};
 
 /// The label that names an operation.
 const OPERATION: &str = "operation_type";
@@ -15,6 +15,7 @@ const OPERATION: &str = "operation_type";
 pub struct Metrics {
     operations: RwLock<BTreeMap<String, Arc<Operation>>>,
     unknown: AtomicU64,
+    batches: Batches,
 }
 
 impl Metrics {
@@ -38,6 +39,11 @@ impl Metrics {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         operations.get(name).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// What is counted of batches.
+    pub const fn batches(&self) -> &Batches {
+        &self.batches
     }
 
     /// Counts a call of an operation there is not.
@@ -82,6 +88,7 @@ impl Metrics {
             "Calls of tools there are not",
         );
         text.sample("", &[], self.unknown.load(Ordering::Relaxed));
+        self.batches.expose(text);
     }
 }
 

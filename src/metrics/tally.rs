@@ -9,10 +9,15 @@ pub struct Tally(Mutex<Vec<(&'static str, u64)>>);
 impl Tally {
     /// Counts a word once more.
     pub fn add(&self, word: &'static str) {
+        self.add_many(word, 1);
+    }
+
+    /// Counts a word so many times more.
+    pub fn add_many(&self, word: &'static str, more: u64) {
         let mut counts = self.counts();
         match counts.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((word, 1)),
+            Some((_, count)) => *count += more,
+            None => counts.push((word, more)),
         }
     }
 

@@ -159,7 +159,7 @@ impl<'a> Attempt<'a> {
         Self {
             counters,
             stopping,
-            timeout: call.tool.limits.timeout,
+            timeout: call.timeout(),
             since: Instant::now(),
             is_over: false,
         }

@@ -1,9 +1,11 @@
 //! What to make of what was observed: one sentence with figures for each thing worth changing.
 
+use std::time::Duration;
+
 use super::status::{BreakerStatus, Recommendation, StuckProcess};
 use crate::metrics::Observed;
 use crate::scheduler::ToolSnapshot;
-use crate::tool::Tool;
+use crate::tool::{TIMEOUT_ARGUMENT, Tool, spoken};
 
 /// Attempts there must have been before a share of them says something.
 const ENOUGH: u32 = 5;
@@ -44,11 +46,18 @@ fn batch_size(tool: &Tool, load: &ToolSnapshot, observed: &Observed) -> Option<S
 /// A timeout that is used to more than 80 % by at least one run in ten.
 fn timeout(tool: &Tool, observed: &Observed) -> Option<String> {
     let (near, runs) = (observed.near_timeout, observed.runs);
+    let change = match tool.limits.max_timeout {
+        Some(longest) => format!(
+            "give `{TIMEOUT_ARGUMENT}` of up to {}",
+            longest.as_secs_f64()
+        ),
+        None => "raise `timeout`".to_owned(),
+    };
     (near > 0 && near.saturating_mul(10) >= runs).then(|| {
         format!(
-            "{near} of the latest {runs} runs of `{}` used more than 80 % of its timeout of {:?}, and {} were ended by it: \
-             raise `timeout`, or ask for less in one call",
-            tool.name, tool.limits.timeout, observed.timeouts
+            "{near} of the latest {runs} runs of `{}` used more than 80 % of its timeout of {}, and {} were ended by it: \
+             {change}, or ask for less in one call",
+            tool.name, spoken(tool.limits.timeout), observed.timeouts
         )
     })
 }
@@ -89,8 +98,9 @@ fn saturated(
         )
     };
     let text = format!(
-        "{waited} of the latest {asked} calls of `{}` had to wait, the longest {:?}; {change}, or send fewer at once",
-        tool.name, observed.longest_wait
+        "{waited} of the latest {asked} calls of `{}` had to wait, the longest {}; {change}, or send fewer at once",
+        tool.name,
+        spoken(observed.longest_wait)
     );
     Some((about, text))
 }
@@ -100,8 +110,8 @@ fn queue_timeout(tool: &Tool, observed: &Observed) -> Option<String> {
     let gave_up = observed.queue_timeout;
     (gave_up > 0).then(|| {
         format!(
-            "{gave_up} of the latest {} calls of `{}` waited in vain: send fewer at once, or raise `concurrency.queue_timeout` (now {:?})",
-            observed.decisions, tool.name, tool.limits.queue_timeout
+            "{gave_up} of the latest {} calls of `{}` waited in vain: send fewer at once, or raise `concurrency.queue_timeout` (now {})",
+            observed.decisions, tool.name, spoken(tool.limits.queue_timeout)
         )
     })
 }
@@ -124,9 +134,9 @@ pub(super) fn of_breakers(breakers: &[BreakerStatus]) -> impl Iterator<Item = Re
         tool: None,
         about: "circuit_breaker".to_owned(),
         text: format!(
-            "circuit breaker `{}` is open because what it guards kept failing: do not call its tools for {} ms",
+            "circuit breaker `{}` is open because what it guards kept failing: do not call its tools for {}",
             breaker.name,
-            breaker.retry_after_ms.unwrap_or_default()
+            spoken(Duration::from_millis(breaker.retry_after_ms.unwrap_or_default()))
         ),
     })
 }
@@ -146,8 +156,6 @@ pub(super) fn of_stuck(stuck: &[StuckProcess]) -> impl Iterator<Item = Recommend
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::runner::tests::tool;
 
@@ -229,6 +237,6 @@ mod tests {
             .map(|advice| advice.text)
             .collect();
         assert!(texts[0].contains("12 of the latest 120") && texts[0].contains("at most 108"));
-        assert!(texts[1].contains("3 of the latest 10") && texts[1].contains("30s"));
+        assert!(texts[1].contains("3 of the latest 10") && texts[1].contains("30 s"));
     }
 }

@@ -1,6 +1,6 @@
 //! What a call is answered with, whichever way the answer was found.
 
-use crate::tool::{Call, Failure, FailureCode, Outcome, Output, Timing};
+use crate::tool::{BuiltinTool, Call, Failure, FailureCode, Outcome, Output, Timing};
 
 /// What a call is answered with; an [`Outcome`] but for whose it is, as several calls may share it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Answer {
             result: Err(failure),
             timing: Timing {
                 queued: waited.unwrap_or_default(),
-                timeout: call.tool.limits.timeout,
+                timeout: call.timeout(),
                 ..Timing::default()
             },
             warnings: Vec::new(),
@@ -38,6 +38,21 @@ impl Answer {
         .remediation("report it with the call's id, which the server's log has too")
         .with("call_id", call.id.as_str());
         Self::failed(call, failure)
+    }
+
+    /// The same; where there was no room and models can send batches, the caller is told that these wait for room.
+    pub(super) fn mentioning(mut self, builtin_tools: &[BuiltinTool]) -> Self {
+        if let Err(failure) = &mut self.result
+            && builtin_tools.contains(&BuiltinTool::Batch)
+            && matches!(
+                failure.code,
+                FailureCode::QueueFull | FailureCode::QueueTimeout | FailureCode::RateLimited
+            )
+            && let Some(remediation) = &mut failure.remediation
+        {
+            remediation.push_str("; many calls sent as one `batch` wait for room by themselves");
+        }
+        self
     }
 
     /// The outcome of `call`.

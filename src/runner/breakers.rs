@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, Era, Health, Held};
-use crate::tool::{BreakerRules, Failure, FailureCode};
+use crate::tool::{BreakerRules, Failure, FailureCode, remedy, spoken};
 
 /// When to come back while calls are trying whether a breaker may close: how long they take is not known.
 const WHILE_TRYING: Duration = Duration::from_secs(1);
@@ -105,8 +105,8 @@ fn refusal(rules: &BreakerRules, held: Held) -> Failure {
     let (message, retry_after) = match held {
         Held::Open(left) => (
             format!(
-                "circuit breaker `{name}` is open, because what it guards kept failing: nothing is tried for {:?} after the last failure",
-                rules.recovery_timeout
+                "circuit breaker `{name}` is open, because what it guards kept failing: nothing is tried for {} after the last failure",
+                spoken(rules.recovery_timeout)
             ),
             left,
         ),
@@ -118,7 +118,10 @@ fn refusal(rules: &BreakerRules, held: Held) -> Failure {
         ),
     };
     Failure::new(FailureCode::CircuitOpen, message)
-        .remediation("wait as long as `retry_after_ms` says and call again")
+        .remediation(format!(
+            "{}: until then nothing that `{name}` guards is called",
+            remedy::come_back(retry_after)
+        ))
         .retry_after(retry_after)
         .with("circuit_breaker", name.as_str())
 }

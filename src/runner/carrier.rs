@@ -102,7 +102,7 @@ pub(super) mod fake {
             async move {
                 let since = Instant::now();
                 let (takes, result) = (self.plan)(self.start());
-                let own = call.tool.limits.timeout;
+                let own = call.timeout();
                 // As the real one does, it sets a part of a budget aside for the end of the run.
                 let granted = call.context.remaining(since).map_or(own, |left| {
                     left.saturating_sub(call.tool.limits.kill_grace.min(left / 4))

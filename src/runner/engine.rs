@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
@@ -135,7 +136,10 @@ impl Engine {
             return Next::Done(None);
         }
         // What is left of a budget that ended an attempt is meant for its end, not for another one.
-        if journey.last().is_some_and(|last| is_cut_short(call, last)) {
+        if journey
+            .last()
+            .is_some_and(|last| is_cut_short(call.timeout(), last))
+        {
             return Next::Done(None);
         }
         let delay = backoff::delay(policy, journey.attempts(), (self.random)());
@@ -166,10 +170,10 @@ enum Next {
     Done(Option<String>),
 }
 
-/// Whether an attempt was ended before the tool's own `timeout`, by a budget.
-fn is_cut_short(call: &Call, execution: &Execution) -> bool {
+/// Whether an attempt was ended though it had less time than `whole`.
+fn is_cut_short(whole: Duration, execution: &Execution) -> bool {
     let is_timeout = |failure: &Failure| failure.code == FailureCode::Timeout;
-    execution.timeout < call.tool.limits.timeout && execution.result.as_ref().is_err_and(is_timeout)
+    execution.timeout < whole && execution.result.as_ref().is_err_and(is_timeout)
 }
 
 /// What a run says about the health of what the tool calls. A run that was given less than the tool's own
@@ -179,7 +183,7 @@ fn health(call: &Call, execution: &Execution) -> Health {
         return Health::Good;
     };
     match failure.code.family() {
-        _ if is_cut_short(call, execution) => Health::Unknown,
+        _ if is_cut_short(call.tool.limits.timeout, execution) => Health::Unknown,
         "process" | "timeout" | "upstream" => Health::Bad,
         _ => Health::Unknown,
     }

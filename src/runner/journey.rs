@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use crate::executor::Execution;
 use crate::scheduler::{Limit, Refusal};
-use crate::tool::{Call, Failure, FailureCode, Timing};
+use crate::tool::{Call, Failure, FailureCode, Timing, spoken};
 
 /// A call on its way through its attempts.
 ///
@@ -60,7 +60,7 @@ impl<'a> Journey<'a> {
 
     /// When `total` is over, once the first attempt has started.
     fn totals_end(&self) -> Option<Instant> {
-        Some(self.first_start? + self.call.tool.limits.total?)
+        Some(self.first_start? + self.call.total()?)
     }
 
     /// When an attempt must have started to be of use.
@@ -105,7 +105,7 @@ impl<'a> Journey<'a> {
         let now = self.latest_start?;
         let left = self.totals_end()?.saturating_duration_since(now);
         let callers = self.call.context.remaining(now);
-        if left >= self.call.tool.limits.timeout || callers.is_some_and(|callers| callers <= left) {
+        if left >= self.call.timeout() || callers.is_some_and(|callers| callers <= left) {
             return None;
         }
         let mut call = self.call.clone();
@@ -119,13 +119,18 @@ impl<'a> Journey<'a> {
         if let (true, Err(failure)) = (is_shortened, &mut execution.result)
             && failure.code == FailureCode::Timeout
         {
-            let total = self.call.tool.limits.total.unwrap_or_default();
+            let total = self.call.total().unwrap_or_default();
             failure.message = format!(
-                "`{}` was ended after {:?}: the {total:?} for all its attempts were over",
-                self.call.tool.name, execution.ran
+                "`{}` was ended after {}: the {} for all its attempts were over",
+                self.call.tool.name,
+                spoken(execution.ran),
+                spoken(total)
             );
             failure.remediation =
-                Some("raise `total` of the tool's class under `timeouts`, or ask for less".into());
+                Some(
+                    "ask for less in one call, such as fewer items or a narrower query, or raise `total` of the tool's class under `timeouts`"
+                        .into(),
+                );
         }
         self.last = Some(execution);
     }
@@ -188,7 +193,7 @@ impl<'a> Journey<'a> {
             timing: Timing {
                 queued,
                 ran,
-                timeout: self.call.tool.limits.timeout,
+                timeout: self.call.timeout(),
                 attempts: self.attempts,
                 cached: false,
             },

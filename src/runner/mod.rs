@@ -69,7 +69,7 @@ pub use self::status::{
     StuckProcess, ToolStatus,
 };
 use crate::executor::Executor;
-use crate::metrics::Metrics;
+use crate::metrics::{Batches, Metrics};
 use crate::scheduler::{Scheduler, Snapshot};
 use crate::store::Store;
 use crate::tool::{Arguments, Call, CallContext, CallId, Catalog, Failure, Outcome};
@@ -169,6 +169,11 @@ impl Runner {
         Arc::clone(&self.journal.borrow())
     }
 
+    /// What is counted of batches, for whoever runs them.
+    pub fn batch_figures(&self) -> &Batches {
+        self.engine.metrics.batches()
+    }
+
     /// What runs, what waits, and what is left of each limit, now.
     pub fn load(&self) -> Snapshot {
         self.engine.scheduler.snapshot()
@@ -254,7 +259,9 @@ impl Runner {
             .instrument(entry.span())
             .await
             .unwrap_or_else(|_| Answer::bug(&call));
-        let outcome = answer.outcome(&call);
+        let outcome = answer
+            .mentioning(&self.catalog().builtin_tools)
+            .outcome(&call);
         account.close(&outcome);
         entry.close(&outcome);
         outcome

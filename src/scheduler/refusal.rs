@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Limit;
-use crate::tool::{Failure, FailureCode, Rate, ToolName};
+use crate::tool::{Failure, FailureCode, Rate, ToolName, remedy, spoken};
 
 /// Why a call was turned away before it ran. Nothing of it stays behind: it holds no place, and has
 /// taken no token.
@@ -26,7 +26,7 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// Waited as long as allowed.
-    #[error("tool `{tool}` did not start within {waited:?}: {limit} ended the wait{}", because(.held_by.as_ref()))]
+    #[error("tool `{tool}` did not start within {}: {limit} ended the wait{}", spoken(*.waited), because(.held_by.as_ref()))]
     QueueTimeout {
         /// The tool that was called.
         tool: ToolName,
@@ -108,27 +108,29 @@ impl Refusal {
         }
     }
 
+    /// What the caller can do, with the time to wait where it is known.
     fn remediation(&self) -> Option<String> {
-        match self {
-            Self::QueueFull { limit: Limit::Keys(_), .. } => Some(
-                "wait as long as `retry_after_ms` says and call again, or use a key that is in use already".into(),
-            ),
-            Self::QueueTimeout { limit: Limit::CallerDeadline, .. } => {
-                Some("call again later, or give the call more time".into())
-            }
-            Self::QueueFull { .. } | Self::QueueTimeout { .. } | Self::RateLimited { .. } => Some(
-                "wait as long as `retry_after_ms` says and call again, with fewer calls at once".into(),
-            ),
-            Self::ShuttingDown => Some("call again once the runner is back".into()),
-            Self::Cancelled => None,
-        }
+        let back = remedy::come_back(self.retry_after()?);
+        Some(match self {
+            Self::QueueFull {
+                limit: Limit::Keys(_),
+                ..
+            } => format!("{back}, or use a key that is in use already"),
+            Self::QueueTimeout {
+                limit: Limit::CallerDeadline,
+                ..
+            } => format!("{back}, or give the call more time"),
+            _ => format!("{back}, with fewer calls at once"),
+        })
     }
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let mut failure = Self::new(refusal.code(), refusal.to_string());
-        failure.remediation = refusal.remediation();
+        if let Some(remediation) = refusal.remediation() {
+            failure.remediation = Some(remediation);
+        }
         failure.retry_after = refusal.retry_after();
         match refusal {
             Refusal::QueueFull {
@@ -207,7 +209,7 @@ mod tests {
             json!({"error": {
                 "code": "QUEUE_FULL", "type": "overload",
                 "message": "no room to wait for tool `fetch`: `concurrency.queue_size` of tool `fetch` is 100, and all of it is taken",
-                "remediation": "wait as long as `retry_after_ms` says and call again, with fewer calls at once",
+                "remediation": "call again in 800 ms, with fewer calls at once",
                 "retry_after_ms": 800,
                 "data": {"tool": "fetch", "limit": "concurrency.queue_size", "figure": 100, "ahead": 100},
             }})
@@ -228,8 +230,8 @@ mod tests {
             Failure::from(refusal).envelope(),
             json!({"error": {
                 "code": "QUEUE_TIMEOUT", "type": "overload",
-                "message": "tool `fetch` did not start within 10s: `concurrency.queue_timeout` of tool `fetch` ended the wait, held by `concurrency.groups.db.max_parallel` (3)",
-                "remediation": "wait as long as `retry_after_ms` says and call again, with fewer calls at once",
+                "message": "tool `fetch` did not start within 10 s: `concurrency.queue_timeout` of tool `fetch` ended the wait, held by `concurrency.groups.db.max_parallel` (3)",
+                "remediation": "call again in 1.5 s, with fewer calls at once",
                 "retry_after_ms": 1500,
                 "data": {"tool": "fetch", "limit": "concurrency.queue_timeout", "waited_ms": 10_000, "ahead": 4,
                          "held_by": "concurrency.groups.db.max_parallel", "figure": 3},
@@ -252,7 +254,7 @@ mod tests {
             json!({"error": {
                 "code": "RATE_LIMITED", "type": "overload",
                 "message": "tool `fetch` is over its rate: `concurrency.rate_limits.api_calls` allows 2.5 per second with a burst of 20",
-                "remediation": "wait as long as `retry_after_ms` says and call again, with fewer calls at once",
+                "remediation": "call again in 400 ms, with fewer calls at once",
                 "retry_after_ms": 400,
                 "data": {"tool": "fetch", "limit": "concurrency.rate_limits.api_calls", "figure": 2.5, "burst": 20, "ahead": 0},
             }})
@@ -278,6 +280,7 @@ mod tests {
             json!({"error": {
                 "code": "CANCELLED", "type": "cancelled",
                 "message": "the call was cancelled before it started",
+                "remediation": "call again if the answer is still wanted",
             }})
         );
     }

@@ -120,4 +120,16 @@ impl Call {
             self.context.owner.clone()
         }
     }
+
+    /// How long one attempt may run: what the caller asked for where the tool lets it choose, else the tool's `timeout`.
+    /// The caller's budget may end it sooner.
+    pub fn timeout(&self) -> Duration {
+        self.arguments.timeout().unwrap_or(self.tool.limits.timeout)
+    }
+
+    /// How long all attempts may take together. One attempt always gets what was asked for.
+    pub fn total(&self) -> Option<Duration> {
+        let asked = self.arguments.timeout().unwrap_or_default();
+        self.tool.limits.total.map(|total| total.max(asked))
+    }
 }

@@ -77,6 +77,7 @@ impl Tool {
             paging,
             action,
             output,
+            tests: _,
             origins: _,
         } = self;
         *name == other.name
@@ -112,6 +113,7 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
         queue_timeout,
         per_key,
         timeout,
+        max_timeout,
         progress_extends_timeout,
         total,
         kill_grace,
@@ -125,7 +127,8 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
         && *buckets == other.buckets
         && (queue_size, queue_timeout) == (&other.queue_size, &other.queue_timeout)
         && (timeout, total, kill_grace) == (&other.timeout, &other.total, &other.kill_grace)
-        && *progress_extends_timeout == other.progress_extends_timeout
+        && (max_timeout, progress_extends_timeout)
+            == (&other.max_timeout, &other.progress_extends_timeout)
 }
 
 fn has_same_keys(one: &KeyLimits, other: &KeyLimits) -> bool {

@@ -54,6 +54,36 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
+    /// Every code there is.
+    pub const ALL: [Self; 21] = [
+        Self::InvalidArguments,
+        Self::UnknownTool,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::RateLimited,
+        Self::ConfirmationRequired,
+        Self::ConfirmationDeclined,
+        Self::CircuitOpen,
+        Self::ShuttingDown,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::SpawnFailed,
+        Self::ExitStatus,
+        Self::KilledBySignal,
+        Self::OutputInvalid,
+        Self::OutputTooLarge,
+        Self::HttpStatus,
+        Self::HttpError,
+        Self::SqlError,
+        Self::DependencyFailed,
+        Self::Internal,
+    ];
+
+    /// The code that is written so.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
+
     /// The code as it stands in the envelope.
     pub const fn code(self) -> &'static str {
         match self {
@@ -120,12 +150,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with a code and a message.
+    /// A failure with a code and a message, and what can be done about its kind in general.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
-            remediation: None,
+            remediation: Some(code.remedy().to_owned()),
             retry_after: None,
             data: Map::new(),
             stored: None,
@@ -200,6 +230,7 @@ mod tests {
         assert_eq!(
             failure.envelope(),
             json!({"error": {"code": "QUEUE_FULL", "type": "overload", "message": "no room",
+                             "remediation": "call again later, with fewer calls at once",
                              "retry_after_ms": 801, "data": {"queue_size": 100}}})
         );
     }

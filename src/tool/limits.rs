@@ -80,6 +80,8 @@ pub struct ToolLimits {
     pub per_key: Option<KeyLimits>,
     /// How long one attempt may run, from its spawn.
     pub timeout: Duration,
+    /// The longest `timeout` that a caller may ask for; `None` where it has no choice.
+    pub max_timeout: Option<Duration>,
     /// How long one attempt may run in all, where each progress it tells gives it `timeout` anew.
     pub progress_extends_timeout: Option<Duration>,
     /// How long all attempts and the waits between them may take together, from the first spawn.
@@ -91,8 +93,9 @@ pub struct ToolLimits {
 impl ToolLimits {
     /// The longest time that one attempt can run.
     pub fn longest_run(&self) -> Duration {
-        self.progress_extends_timeout
-            .map_or(self.timeout, |longest| longest.max(self.timeout))
+        let longer = [self.max_timeout, self.progress_extends_timeout];
+        let longest = longer.into_iter().flatten().max();
+        longest.map_or(self.timeout, |longest| longest.max(self.timeout))
     }
 }
 

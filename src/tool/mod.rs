@@ -22,18 +22,21 @@ mod outcome;
 mod paging;
 mod parameter;
 mod progress;
+pub mod remedy;
 mod resilience;
 mod schema;
+mod spoken;
 mod sql;
 mod stored;
 pub mod template;
+mod test_case;
 
 pub use access::ToolAccess;
 pub use action::{
     Action, Invocation, MissingVariable, OnOverflow, OutputFormat, OutputRules, Program, Script,
     Stdin,
 };
-pub use arguments::Arguments;
+pub use arguments::{Arguments, TIMEOUT_ARGUMENT};
 pub use builtin::BuiltinTool;
 pub use call::{Call, CallContext, CallId};
 pub use catalog::Catalog;
@@ -54,9 +57,11 @@ pub use parameter::{Parameter, ParameterType, Parameters};
 pub use progress::{Progress, ProgressReports, ProgressSink};
 pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
+pub use spoken::spoken;
 pub use sql::{ConnectionUrl, Database, Location, PoolRules, Sql, SqlQueries, SqlQuery};
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
+pub use test_case::{Expectation, ExpectedError, TestCase};
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]
@@ -87,6 +92,8 @@ pub struct Tool {
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.
     pub output: OutputRules,
+    /// What the author expects of some calls, for `runner test`.
+    pub tests: Vec<TestCase>,
     /// Where each figure came from, for `explain`.
     pub origins: Origins,
 }

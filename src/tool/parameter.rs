@@ -76,6 +76,15 @@ impl Parameters {
         }
     }
 
+    /// The same parameters with another whole schema.
+    #[must_use]
+    pub fn with_schema(self, schema: Value) -> Self {
+        Self {
+            schema: Schema::new(schema),
+            ..self
+        }
+    }
+
     /// The parameter of that name.
     pub fn get(&self, name: &str) -> Option<&Parameter> {
         self.by_name.get(name)

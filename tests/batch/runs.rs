@@ -113,6 +113,7 @@ async fn failures_stay_with_their_dependents() {
         json!({
             "code": "DEPENDENCY_FAILED", "type": "batch",
             "message": "not run: it needs `next`, which gave no result, because `bad` failed",
+               "remediation": "see why `bad` failed, mend it, and send it again with what depends on it",
             "data": {"dependency": "next", "failed": "bad"},
         })
     );
@@ -222,7 +223,7 @@ async fn time_that_is_over_keeps_what_is_done() {
     );
     assert_eq!(
         answer["results"][1]["error"]["message"],
-        "ended: the batch may take 1s, and that is over"
+        "ended: the batch may take 1 s, and that is over"
     );
     assert_eq!(answer["results"][1]["error"]["data"]["stdout"], "half");
     assert_eq!(answer["counts"]["failed"], 1);
@@ -308,7 +309,7 @@ async fn an_answer_that_is_full_cuts_results_and_says_so() {
     assert_eq!(cut, [false, false, true, true]);
     assert_eq!(
         answer["results"][2]["cut"],
-        "400000 bytes are left out: results before it took the room"
+        "400000 bytes are left out: the answer has no room for them; call it alone, or in a smaller batch"
     );
     assert_eq!(answer["results"][2]["success"], true);
     assert!(answer.to_string().len() < ANSWER_BYTES + 10_000);

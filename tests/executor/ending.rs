@@ -25,7 +25,7 @@ async fn a_timeout_keeps_what_python_has_printed() {
         failure
             .remediation
             .unwrap()
-            .contains("raise `timeout` of tool `subject` (now 500 ms)")
+            .contains("raise `timeout` of tool `subject` in the file (now 500 ms)")
     );
 }
 

@@ -145,6 +145,7 @@ impl Draft {
                 queue_timeout: Duration::from_secs(30),
                 per_key: None,
                 timeout: self.timeout,
+                max_timeout: None,
                 progress_extends_timeout: self.progress_extends_timeout,
                 total: None,
                 kill_grace: self.kill_grace,
@@ -161,6 +162,7 @@ impl Draft {
                 environment: self.environment,
             }),
             output: self.output,
+            tests: Vec::new(),
             origins: Origins::default(),
         };
         let arguments = self

@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 use self::load::Subject;
 use self::measured::Measured;
 use self::sweep::Sweep;
-use super::batch::until_interrupted;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
 use super::exit::Exit;
 use super::terminal::Terminal;
@@ -109,19 +108,22 @@ impl Bench {
             open_up(&mut catalog, &self.tool, self.max_callers);
         }
         measure_runs(&mut catalog, &self.tool);
-        let report = runtime::block_on(async {
+        let cancel = CancellationToken::new();
+        let work = async {
             let subject = Subject {
                 runner: Arc::new(Runner::new(catalog)),
                 tool: self.tool.as_str().into(),
                 arguments,
-                cancel: CancellationToken::new(),
+                cancel: cancel.clone(),
             };
-            let measuring = self.measure(&subject, terminal);
-            let report = until_interrupted(measuring, &subject.cancel).await;
+            let report = self.measure(&subject, terminal).await;
             terminal.erase_status();
             subject.runner.drain().await;
             report
-        })?;
+        };
+        let Some(report) = runtime::until_interrupted(work, &cancel, terminal)? else {
+            return Ok(Exit::Failed);
+        };
         Ok(self.print(&report, &known, terminal))
     }
 

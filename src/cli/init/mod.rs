@@ -47,6 +47,7 @@ impl Init {
         terminal.line(&format!(
             "\ntry it:    runner call greet name=Ada -c {config}"
         ));
+        terminal.line(&format!("test it:   runner test {config}"));
         terminal.line(&format!("serve it:  runner serve {config}"));
         Ok(Exit::Done)
     }

@@ -117,25 +117,26 @@ wire! {
 
     /// A case that `runner test` runs.
     struct TestCase in "a test case", Warned {
-        /// What the case shows.
+        /// What the case shows. Default: its number.
         "name" name: Text,
-        /// The arguments.
+        /// The arguments. Default: none.
         "input" input: Json,
-        /// What must come of it.
+        /// What must come of it; all that is given must hold.
         "expect" expect: Expectation,
     }
 
     /// What must come of a test case.
     struct Expectation in "`expect`", Refused {
-        /// A text the output contains.
-        "contains" contains: Text,
-        /// The whole output.
+        /// A text that the output contains.
+        "contains" contains: AnyText,
+        /// The whole output: a text, but for the line break at its end, or the JSON value that it is.
         "equals" equals: Json,
-        /// A regular expression the output matches.
+        /// A regular expression that a part of the output matches.
         "matches" matches: Text,
-        /// The code of the error, or whether there is one.
+        /// How the call fails: a code such as TIMEOUT, a text of the message or of what was printed, an exit code, or
+        /// true. Without it the call must not fail.
         "error" error: Json,
-        /// A value the JSON output includes.
+        /// What the JSON output includes: of an object these members at least, of a list exactly these elements.
         "json" json: Json,
     }
 }

@@ -18,8 +18,8 @@ pub(crate) use concurrency::{
     OnLimitChoice, PerKey, RateDeclaration, RunnerConcurrency, ToolConcurrency,
 };
 pub(crate) use later::{
-    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, PaginationRule, Pool, Retry,
-    TestCase, TimeoutClass,
+    Breaker, CacheDefaults, CacheRule, Database, Expectation, PaginationDefaults, PaginationRule,
+    Pool, Retry, TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
 pub(crate) use tool::{

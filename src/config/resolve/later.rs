@@ -1,8 +1,7 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, TestCase, Tool};
-use crate::config::schema::Wire;
+use crate::config::document::{Document, Tool};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Says that a key is understood and does nothing yet.
@@ -35,12 +34,6 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
 /// The settings of one tool.
 pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
     no_effect(
-        tool.max_timeout.as_ref(),
-        "max_timeout",
-        "`timeout` holds for every call",
-        problems,
-    );
-    no_effect(
         tool.task.as_ref(),
         "task",
         "every call is answered when it is done",
@@ -52,42 +45,12 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         "every call is answered when it is done",
         problems,
     );
-    no_effect(
-        tool.test.as_ref(),
-        "test",
-        "call the tool with `runner call`",
-        problems,
-    );
     if let Some(script) = &tool.script {
         no_effect(
             script.worker.as_ref(),
             "worker",
             "each call starts a process of its own",
             problems,
-        );
-    }
-    for case in tool.test.iter().flat_map(|cases| &cases.0) {
-        check_case(case, problems);
-    }
-}
-
-fn check_case(case: &TestCase, problems: &mut Problems) {
-    if let Some(input) = &case.input
-        && !input.value.value.is_object()
-    {
-        let found = input.value.node.describe();
-        problems.push(
-            Diagnostic::error(
-                input.span,
-                format!("`input` must be a map of arguments, found {found}"),
-            )
-            .hint("for example `input: { path: README.md }`"),
-        );
-    }
-    if case.lacks("expect") {
-        problems.push(
-            Diagnostic::error(case.rest.span, "a test case needs an `expect`")
-                .hint("for example `expect: { contains: ok }`"),
         );
     }
 }

@@ -200,6 +200,10 @@ pub(super) fn of_tool(
     note("timeout", times.attempt_set);
     note("timeouts.total", times.total.map(|given| given.key));
     timeout::check_longest(tool, times.attempt, problems);
+    note(
+        "max_timeout",
+        tool.max_timeout.as_ref().map(|given| given.key),
+    );
     let extension = timeout::extension(tool, times.attempt, problems);
     note("progress_extends_timeout", extension.map(|given| given.key));
     ToolLimits {
@@ -216,6 +220,7 @@ pub(super) fn of_tool(
             .as_ref()
             .and_then(|given| per_key(context, given, parameters, problems)),
         timeout: times.attempt,
+        max_timeout: tool.max_timeout.as_ref().map(|given| given.0),
         total: times.total.map(|given| given.0),
         progress_extends_timeout: extension.map(|given| given.0),
         kill_grace: tool

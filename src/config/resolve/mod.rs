@@ -18,6 +18,7 @@ mod script;
 mod server;
 mod sql;
 mod template;
+mod test_cases;
 mod timeout;
 mod tool;
 mod values;

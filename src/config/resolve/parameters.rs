@@ -16,12 +16,18 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::tool::{Parameter, ParameterType, Parameters};
 
 mod schema;
+mod timeout_seconds;
 
 pub(super) use schema::check as check_schema;
 
 /// The parameters of a tool. One that is refused is still known by name, so that a placeholder that
 /// names it is not reported on top.
 pub(super) fn resolve(tool: &Tool, problems: &mut Problems) -> Parameters {
+    let declared = declared(tool, problems);
+    timeout_seconds::add(tool, declared, problems)
+}
+
+fn declared(tool: &Tool, problems: &mut Problems) -> Parameters {
     if let Some(schema) = &tool.input_schema {
         if let Some(parameters) = &tool.parameters {
             both(

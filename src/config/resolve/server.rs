@@ -1,12 +1,14 @@
 //! `server`.
 
 use super::Context;
-use crate::config::decode::{Given, Problems};
+use crate::config::decode::{Choice as _, Given, Problems};
 use crate::config::document::{self, Auth, BuiltinTool as Declared};
 use crate::config::quantity::Port;
 use crate::config::server::{AuthSettings, BearerToken, BuiltinTool, Secret, ServerSettings};
 use crate::config::text::Text;
+use crate::config::unknown;
 use crate::diagnostic::Diagnostic;
+use crate::tool::ToolAccess;
 
 /// How the tools are served; what could not be read has its default, and has been reported.
 pub(super) fn settings(context: &Context<'_>, problems: &mut Problems) -> ServerSettings {
@@ -113,6 +115,9 @@ fn bearer_token(
         ));
         return None;
     }
+    for pattern in given.tools.iter().flat_map(|tools| &tools.value.0) {
+        check_pattern(context, pattern, problems);
+    }
     Some(BearerToken {
         name: name?,
         token: Secret::new(secret?),
@@ -121,6 +126,31 @@ fn bearer_token(
             .as_ref()
             .map(|tools| tools.0.iter().map(|tool| tool.text.clone()).collect()),
     })
+}
+
+/// A pattern that opens no tool is more often a slip than meant.
+fn check_pattern(context: &Context<'_>, pattern: &Given<Text>, problems: &mut Problems) {
+    let document = context.document;
+    let tools = document.tools.iter().flat_map(|tools| &tools.value.0);
+    let own = tools.filter_map(|tool| Some(tool.value.name.as_ref()?.text.as_str()));
+    let builtins = document.server.iter();
+    let builtins = builtins.filter_map(|server| server.builtin_tools.as_ref());
+    let builtins = builtins.flat_map(|list| &list.value.0);
+    let names: Vec<&str> = own
+        .chain(builtins.map(|given| given.value.word()))
+        .collect();
+    let opened = ToolAccess::only([pattern.text.as_str()]);
+    if names.iter().any(|name| opened.allows(name)) {
+        return;
+    }
+    let problem = Diagnostic::warning(
+        pattern.span,
+        format!("no tool is named like `{}`", pattern.text),
+    );
+    problems.push(match unknown::meant(&pattern.text, &names) {
+        Some(close) => problem.hint(format!("did you mean `{close}`?")),
+        None => problem.hint("a pattern is a tool's name, in which `*` stands for any characters"),
+    });
 }
 
 fn builtin_tools(

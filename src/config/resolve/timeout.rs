@@ -9,6 +9,7 @@ use crate::config::quantity::Time;
 use crate::config::schema::Wire;
 use crate::config::unknown;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::tool::spoken;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -70,7 +71,10 @@ pub(super) fn check_longest(tool: &Tool, timeout: Duration, problems: &mut Probl
         problems.push(
             Diagnostic::error(
                 longest.span,
-                format!("`max_timeout` is shorter than the timeout of {timeout:?}"),
+                format!(
+                    "`max_timeout` is shorter than the timeout of {}",
+                    spoken(timeout)
+                ),
             )
             .hint("raise it, or lower `timeout`"),
         );
@@ -97,7 +101,7 @@ pub(super) fn extension<'a>(
         problems.push(
             Diagnostic::error(
                 longest.span,
-                format!("`max` is shorter than the timeout of {timeout:?}"),
+                format!("`max` is shorter than the timeout of {}", spoken(timeout)),
             )
             .hint("it is how long a run may take in all: raise it, or lower `timeout`"),
         );

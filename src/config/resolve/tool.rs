@@ -1,7 +1,8 @@
 //! One tool.
 
 use super::{
-    Context, both, confirm, http, later, limits, output, pages, parameters, resilience, script, sql,
+    Context, both, confirm, http, later, limits, output, pages, parameters, resilience, script,
+    sql, test_cases,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -52,6 +53,7 @@ pub(super) fn resolve(
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
     let confirmation = confirm::resolve(context, declared, &parameters, &mut origins, problems);
+    let tests = test_cases::resolve(context, declared, problems);
     check_mirrors(declared, &parameters, problems);
     if declared
         .rest
@@ -63,7 +65,7 @@ pub(super) fn resolve(
         return None;
     }
     let action = action(context, declared, &parameters, problems)?;
-    Some(Tool {
+    let tool = Tool {
         name: name?,
         title: declared.title.as_ref().map(|title| title.text.clone()),
         description,
@@ -77,8 +79,11 @@ pub(super) fn resolve(
         paging,
         action,
         output,
+        tests,
         origins,
-    })
+    };
+    test_cases::check_inputs(&tool, declared, problems);
+    Some(tool)
 }
 
 /// Where messages about the whole tool point: its name, or its first line.

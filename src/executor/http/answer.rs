@@ -11,10 +11,10 @@ use super::redirect::Refused;
 use super::trouble::shown;
 use crate::executor::output::{Capture, Captured, Kept, Recorded, excerpt, interpret, parse_json};
 use crate::executor::script::{READ_IN_PLACE, bug};
-use crate::executor::verdict::{near_timeout, seconds};
+use crate::executor::verdict::near_timeout;
 use crate::tool::{
     Call, Failure, FailureCode, Http, JsonPath, Output, OutputFormat, OutputRules, Secrets,
-    ToolName,
+    ToolName, remedy,
 };
 
 /// The part of a failure's body that is shown, in bytes.
@@ -35,7 +35,7 @@ pub(super) async fn judge(
     let Some(head) = head else {
         return (Err(bug("an answer came without its head")), Vec::new());
     };
-    let mut warnings: Vec<String> = near_timeout(ran, timeout).into_iter().collect();
+    let mut warnings: Vec<String> = near_timeout(call, ran, timeout).into_iter().collect();
     if !head.status.is_success() {
         return (
             Err(status(&call.tool.name, http, &head, &recorded.captured)),
@@ -143,7 +143,7 @@ const fn whither(refused: Refused) -> &'static str {
 
 fn remediation(status: StatusCode, refused: Option<Refused>, wait: Option<Duration>) -> String {
     if let Some(wait) = wait {
-        return format!("call again in {}", seconds(wait));
+        return remedy::come_back(wait);
     }
     let advice = match (status.as_u16(), refused) {
         (_, Some(Refused::OtherHost)) => {

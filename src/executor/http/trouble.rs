@@ -8,8 +8,8 @@ use super::answer::hide;
 use super::exchange::{Received, Trouble};
 use crate::executor::output::{Captured, excerpt, with_items};
 use crate::executor::script::Time;
-use crate::executor::verdict::{millis, seconds};
-use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName};
+use crate::executor::verdict::millis;
+use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName, remedy, spoken};
 
 /// Why there is no answer.
 pub(super) fn failure(tool: &ToolName, http: &Http, trouble: &Trouble) -> Failure {
@@ -83,32 +83,27 @@ pub(super) async fn given_up(
     ran: Duration,
 ) -> Failure {
     let tool = &call.tool.name;
-    let timeout = seconds(time.timeout);
+    let timeout = spoken(time.timeout);
     let failure = match why {
         GivenUp::Timeout if time.is_callers => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was given up after {timeout}, all that the caller granted"),
         )
-        .remediation(format!(
-            "grant more time (the tool itself may run {}) or ask for less",
-            seconds(call.tool.limits.timeout)
-        )),
+        .remediation(remedy::larger_budget(call)),
         GivenUp::Timeout => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was given up after its timeout of {timeout}"),
         )
-        .remediation(format!(
-            "raise `timeout` of tool `{tool}` (now {timeout}) or ask for less"
-        )),
+        .remediation(remedy::more_time(call)),
         GivenUp::Cancelled => Failure::new(
             FailureCode::Cancelled,
-            format!("`{tool}` was called off after {}", seconds(ran)),
+            format!("`{tool}` was called off after {}", spoken(ran)),
         ),
         GivenUp::Draining => Failure::new(
             FailureCode::Cancelled,
             format!(
                 "`{tool}` was ended after {}: the runner is stopping",
-                seconds(ran)
+                spoken(ran)
             ),
         )
         .remediation("call again when the runner is back"),

@@ -21,13 +21,13 @@ pub(super) async fn judge(
         recorded,
         mut warnings,
     } = done;
-    warnings.extend(near_timeout(ran, timeout));
+    warnings.extend(near_timeout(call, ran, timeout));
     let interpreted = if recorded.captured.total <= READ_IN_PLACE {
-        interpret(&recorded.captured, &recorded.kept, &call.tool.output, None)
+        interpret(&recorded.captured, &recorded.kept, None, &call.tool.output)
     } else {
         let tool = call.tool.clone();
         let read = spawn_blocking(move || {
-            interpret(&recorded.captured, &recorded.kept, &tool.output, None)
+            interpret(&recorded.captured, &recorded.kept, None, &tool.output)
         });
         match read.await {
             Ok(read) => read,

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::executor::prepare::argument_error;
 use crate::executor::script::Time;
-use crate::executor::verdict::{millis, seconds};
-use crate::tool::{Call, Failure, FailureCode, Sql, ValueError};
+use crate::executor::verdict::millis;
+use crate::tool::{Call, Failure, FailureCode, Sql, ValueError, remedy, spoken};
 
 /// Why a call was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,32 +152,27 @@ fn refused(call: &Call, sql: &Sql, refusal: &Refusal) -> Failure {
 /// What is said of a query that was given up.
 pub(super) fn given_up(call: &Call, time: &Time, why: GivenUp, ran: Duration) -> Failure {
     let tool = &call.tool.name;
-    let timeout = seconds(time.timeout);
+    let timeout = spoken(time.timeout);
     let failure = match why {
         GivenUp::Timeout if time.is_callers => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was ended after {timeout}, all that the caller granted"),
         )
-        .remediation(format!(
-            "grant more time (the tool itself may run {}) or ask for less",
-            seconds(call.tool.limits.timeout)
-        )),
+        .remediation(remedy::larger_budget(call)),
         GivenUp::Timeout => Failure::new(
             FailureCode::Timeout,
             format!("`{tool}` was ended after its timeout of {timeout}"),
         )
-        .remediation(format!(
-            "raise `timeout` of tool `{tool}` (now {timeout}) or ask for less"
-        )),
+        .remediation(remedy::more_time(call)),
         GivenUp::Cancelled => Failure::new(
             FailureCode::Cancelled,
-            format!("`{tool}` was called off after {}", seconds(ran)),
+            format!("`{tool}` was called off after {}", spoken(ran)),
         ),
         GivenUp::Draining => Failure::new(
             FailureCode::Cancelled,
             format!(
                 "`{tool}` was ended after {}: the runner is stopping",
-                seconds(ran)
+                spoken(ran)
             ),
         )
         .remediation("call again when the runner is back"),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -24,6 +25,8 @@ struct Parts {
     tool: Arc<Tool>,
     client: Option<String>,
     arguments: String,
+    /// What the caller asked for: who gives more time must not get the timeout of who gave less.
+    timeout: Option<Duration>,
 }
 
 impl Key {
@@ -36,6 +39,7 @@ impl Key {
             tool: Arc::clone(&call.tool),
             client: (!rules.shared).then(|| call.context.client.clone()),
             arguments,
+            timeout: call.arguments.timeout(),
         })))
     }
 
@@ -57,6 +61,7 @@ impl PartialEq for Key {
         Arc::ptr_eq(&one.tool, &two.tool)
             && one.client == two.client
             && one.arguments == two.arguments
+            && one.timeout == two.timeout
     }
 }
 

@@ -182,7 +182,7 @@ fn hit(call: &Call, kept: &Kept) -> Answer {
     Answer {
         result: Ok(kept.output.clone()),
         timing: Timing {
-            timeout: call.tool.limits.timeout,
+            timeout: call.timeout(),
             cached: true,
             ..Timing::default()
         },

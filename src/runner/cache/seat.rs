@@ -9,7 +9,7 @@ use super::Cache;
 use super::flight::{Flight, Pending};
 use super::key::Key;
 use crate::runner::answer::Answer;
-use crate::tool::{Call, Failure, FailureCode, Timing};
+use crate::tool::{Call, Failure, FailureCode, Timing, remedy, spoken};
 
 /// A place among those who wait for a run. The run goes on for as long as one is taken: to drop the last is to
 /// end the run as a call is ended whose client has gone.
@@ -154,11 +154,9 @@ fn left(call: &Call, leaving: &Leaving, since: Instant) -> Answer {
 fn out_of_time_after(failure: &mut Failure, call: &Call, waited: Duration) {
     failure.code = FailureCode::Timeout;
     failure.message = format!(
-        "`{}` gave no answer within {waited:?}, all that the caller granted",
-        call.tool.name
+        "`{}` gave no answer within {}, all that the caller granted",
+        call.tool.name,
+        spoken(waited)
     );
-    failure.remediation = Some(format!(
-        "grant more time (the tool itself may run {:?}) or ask for less",
-        call.tool.limits.timeout
-    ));
+    failure.remediation = Some(remedy::larger_budget(call));
 }

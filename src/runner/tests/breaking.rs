@@ -33,8 +33,8 @@ async fn an_open_breaker_refuses_and_says_when_to_return() {
         refused.envelope(),
         json!({"error": {
             "code": "CIRCUIT_OPEN", "type": "overload",
-            "message": "circuit breaker `database` is open, because what it guards kept failing: nothing is tried for 30s after the last failure",
-            "remediation": "wait as long as `retry_after_ms` says and call again",
+            "message": "circuit breaker `database` is open, because what it guards kept failing: nothing is tried for 30 s after the last failure",
+            "remediation": "call again in 20 s: until then nothing that `database` guards is called",
             "retry_after_ms": 20_000,
             "data": {"circuit_breaker": "database"},
         }})
@@ -81,6 +81,28 @@ async fn the_tools_own_timeout_counts_as_a_failure() {
     let bench = Bench::new(subject, |_| (20 * SECOND, text("late")));
     bench.runner.call(bench.call()).await;
     let refused = bench.runner.call(bench.call()).await.result.unwrap_err();
+    assert_eq!(refused.code, FailureCode::CircuitOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_too_little_time_does_not_open_it_for_all() {
+    let mut subject = guarded(1, 1);
+    subject.limits.max_timeout = Some(60 * SECOND);
+    let bench = Bench::new(subject, |_| (50 * SECOND, text("late")));
+    let asking = |seconds: u64| {
+        let mut call = bench.call();
+        let given = serde_json::Map::from_iter([("timeout_seconds".to_owned(), seconds.into())]);
+        call.arguments = Arguments::parse(&call.tool, given).unwrap();
+        bench.runner.call(call)
+    };
+    for _ in 0..3 {
+        let hurried = asking(1).await.result.unwrap_err();
+        assert_eq!(hurried.code, FailureCode::Timeout);
+    }
+    assert_eq!(asking(60).await.result, text("late"));
+    let own = asking(40).await.result.unwrap_err();
+    assert_eq!(own.code, FailureCode::Timeout);
+    let refused = asking(60).await.result.unwrap_err();
     assert_eq!(refused.code, FailureCode::CircuitOpen);
 }
 

@@ -195,7 +195,7 @@ async fn a_lone_caller_out_of_time_gets_what_was_printed() {
     assert_eq!(failure.data["stdout"], "half");
     assert_eq!(
         failure.message,
-        "`fetch` gave no answer within 3s, all that the caller granted"
+        "`fetch` gave no answer within 3 s, all that the caller granted"
     );
     let mut hopeless = bench.call();
     hopeless.context.budget = Some(Duration::ZERO);

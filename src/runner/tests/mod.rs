@@ -44,6 +44,7 @@ pub(super) fn tool() -> Tool {
             per_key: None,
             timeout: 30 * SECOND,
             total: None,
+            max_timeout: None,
             progress_extends_timeout: None,
             kill_grace: 4 * SECOND,
         },
@@ -72,6 +73,7 @@ pub(super) fn tool() -> Tool {
             on_overflow: OnOverflow::Truncate,
             is_paged: false,
         },
+        tests: Vec::new(),
         origins: Origins::default(),
     }
 }

@@ -108,7 +108,7 @@ async fn total_bounds_all_attempts_and_cuts_the_last_one_short() {
     let failure = outcome.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
     assert!(
-        failure.message.contains("7.5s for all its attempts"),
+        failure.message.contains("7.5 s for all its attempts"),
         "{}",
         failure.message
     );
@@ -329,4 +329,51 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// A call that asks for this many seconds, of a tool with 10 that allows 20.
+fn asking(bench: &Bench, seconds: u64) -> Call {
+    let mut call = bench.call();
+    let given = serde_json::Map::from_iter([("timeout_seconds".to_owned(), seconds.into())]);
+    call.arguments = Arguments::parse(&call.tool, given).unwrap();
+    call
+}
+
+fn choosing(attempts: u32) -> Tool {
+    let mut subject = with_retry(attempts);
+    subject.limits.timeout = 10 * SECOND;
+    subject.limits.max_timeout = Some(20 * SECOND);
+    subject
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_the_time_that_was_asked_for() {
+    let bench = Bench::new(choosing(2), |run| {
+        (if run == 1 { 19 * SECOND } else { SECOND }, text("done"))
+    });
+    let since = Instant::now();
+    let outcome = bench.runner.call(asking(&bench, 3)).await;
+    assert_eq!(outcome.result, text("done"));
+    // It ran out of what it asked for, which is no budget: it is tried again.
+    assert_eq!(bench.starts(since), [0, 4]);
+    assert_eq!(outcome.timing.timeout, 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attempt_gets_all_it_asked_for_whatever_the_total() {
+    let mut subject = choosing(3);
+    subject.limits.total = Some(12 * SECOND);
+    let bench = Bench::new(subject, |run| {
+        (15 * SECOND, if run == 1 { exit(1) } else { text("late") })
+    });
+    let since = Instant::now();
+    let outcome = bench.runner.call(asking(&bench, 18)).await;
+    // The second attempt has the rest of the 18 seconds, of which a quarter is for its end.
+    assert_eq!(bench.starts(since), [0, 16]);
+    assert_eq!(since.elapsed(), Duration::from_millis(17_500));
+    let failure = outcome.result.unwrap_err();
+    assert_eq!(
+        failure.message,
+        "`fetch` was ended after 1.5 s: the 18 s for all its attempts were over"
+    );
 }

@@ -328,7 +328,7 @@ fn a_deadline_tells_what_held_the_call() {
     assert_eq!(refused, late);
     assert_eq!(
         refusal.to_string(),
-        "tool `t` did not start within 1s: `concurrency.queue_timeout` of tool `t` ended the wait, held by `concurrency.max_parallel` of the whole runner (1)"
+        "tool `t` did not start within 1 s: `concurrency.queue_timeout` of tool `t` ended the wait, held by `concurrency.max_parallel` of the whole runner (1)"
     );
 }
 
