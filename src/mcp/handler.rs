@@ -335,9 +335,16 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if KNOWN_METHODS.contains(&request.method.as_str()) {
+        let revision = Revision::of(context.protocol_version());
+        let of_its_era = if revision.is_stateless() {
+            &STATELESS_METHODS
+        } else {
+            &SESSION_METHODS
+        };
+        let mut known = KNOWN_METHODS.iter().chain(of_its_era);
+        if known.any(|known| *known == request.method) {
             let message = format!("the parameters of `{}` are malformed", request.method);
             return Err(ErrorData::invalid_params(message, None));
         }
@@ -346,18 +353,21 @@ impl ServerHandler for Handler {
     }
 }
 
-/// Methods served here; malformed parameters of these are an error of the parameters, not of the method.
-const KNOWN_METHODS: [&str; 9] = [
-    "initialize",
-    "ping",
+/// Methods served in every revision; malformed parameters of these are an error of the parameters, not of the
+/// method.
+const KNOWN_METHODS: [&str; 5] = [
     "resources/list",
     "resources/read",
     "resources/templates/list",
-    "server/discover",
-    "subscriptions/listen",
     "tools/call",
     "tools/list",
 ];
+
+/// Those that 2026-07-28 has besides.
+const STATELESS_METHODS: [&str; 2] = ["server/discover", "subscriptions/listen"];
+
+/// Those that only the revisions before it have.
+const SESSION_METHODS: [&str; 2] = ["initialize", "ping"];
 
 /// The place in a list of `length` tools that a cursor of ours stands for.
 fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {
