@@ -272,7 +272,17 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        panics::answered(self.call(request, &context)).await
+        let revision = Revision::of(context.protocol_version());
+        let tool = self.runner.catalog().get(&request.name).cloned();
+        let mut response = panics::answered(self.call(request, &context)).await?;
+        // The structured content of such a tool is what its schema promises, which a failure is not; the text has it.
+        if tool.is_some_and(|tool| convert::promises_structure(&tool, &revision))
+            && let CallToolResponse::Complete(result) = &mut response
+            && result.is_error == Some(true)
+        {
+            result.structured_content = None;
+        }
+        Ok(response)
     }
 
     // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
@@ -305,6 +315,7 @@ impl ServerHandler for Handler {
         } else {
             ListResourcesResult::default()
         };
+        page.cache_scope = whose(&context);
         page.meta = Some(self.signed(None));
         Ok(page)
     }
@@ -326,6 +337,7 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = outputs::read(self.runner.store(), owner(&context), request.uri);
         let mut result = read.await?;
+        result.cache_scope = whose(&context);
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result.into())
     }
@@ -386,6 +398,12 @@ fn client_is_gone(context: &RequestContext<RoleServer>, revision: &Revision) -> 
             .extensions
             .get::<axum::http::request::Parts>()
             .is_some()
+}
+
+/// Whose cache may keep what is told of outputs: the client's own. Revisions with sessions know no such hint.
+fn whose(context: &RequestContext<RoleServer>) -> Option<CacheScope> {
+    let revision = Revision::of(context.protocol_version());
+    revision.is_stateless().then_some(CacheScope::Private)
 }
 
 fn cancelled() -> Failure {

@@ -4,10 +4,12 @@
 //! `runner`'s. This room translates between the two, and mends what the SDK leaves to its user.
 //! It never decides how a call runs.
 
+mod array;
 mod batch;
 mod builtin;
 mod caller;
 mod client;
+mod content;
 mod convert;
 mod describe;
 mod handler;

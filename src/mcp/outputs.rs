@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, CallToolResult, ContentBlock, ListResourceTemplatesResult, ListResourcesResult,
-    MetaObject, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+    CallToolResult, ContentBlock, ListResourceTemplatesResult, ListResourcesResult, MetaObject,
+    ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
 };
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -84,7 +84,6 @@ pub(super) fn list(
             .with_size(output.bytes)
     });
     let mut page = ListResourcesResult::with_all_items(listed.collect());
-    page.cache_scope = Some(CacheScope::Private);
     let next = offset + LISTED;
     page.next_cursor = (next < outputs.len()).then(|| next.to_string());
     Ok(page)
@@ -121,7 +120,7 @@ pub(super) async fn read(
         text: page.text,
         meta: Some(meta),
     };
-    Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private))
+    Ok(ReadResourceResult::new(vec![contents]))
 }
 
 /// What part of an output a page is.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Owner, ProgressSink, Tool, ToolAccess};
+use super::{Arguments, Owner, ProgressSink, Tool, ToolAccess, TraceContext};
 
 /// Names one call in logs, in answers and to the script.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,8 +55,8 @@ pub struct CallContext {
     pub budget: Option<Duration>,
     /// When the call was received, which the budget counts from; `None` counts it from the start of the run.
     pub received: Option<Instant>,
-    /// W3C trace context the caller sent, handed on to the script.
-    pub traceparent: Option<String>,
+    /// The trace the call belongs to, handed on to the script or the service.
+    pub trace: TraceContext,
     /// Told once when the call has its place and is about to run, for a source of calls that keeps its own
     /// queue. A call that never runs never tells.
     pub started: Option<Arc<Notify>>,

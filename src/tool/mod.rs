@@ -13,6 +13,7 @@ mod difference;
 mod environment;
 mod failure;
 mod http;
+mod icon;
 mod json_path;
 mod limits;
 mod name;
@@ -23,6 +24,7 @@ mod resilience;
 mod schema;
 mod stored;
 pub mod template;
+mod trace;
 
 pub use access::ToolAccess;
 pub use action::{
@@ -37,6 +39,7 @@ pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
 pub use http::{Http, Redirects, Request, RequestTemplate, Secrets};
+pub use icon::{Icon, IconTheme};
 pub use json_path::{InvalidJsonPath, JsonPath};
 pub use limits::{
     BucketUse, Groups, KeyLimits, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits,
@@ -49,6 +52,7 @@ pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
+pub use trace::TraceContext;
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub struct Tool {
     pub description: String,
     /// The author's hints about what a call does to the world.
     pub annotations: Annotations,
+    /// Pictures for clients to show.
+    pub icons: Vec<Icon>,
     /// What it takes.
     pub parameters: Parameters,
     /// How much of it may run, and how long.

@@ -21,7 +21,9 @@ pub(crate) use later::{
     Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
-pub(crate) use tool::{AnnotationHints, ParameterDeclaration, Tool, TypeName, Validation};
+pub(crate) use tool::{
+    AnnotationHints, IconDeclaration, ParameterDeclaration, ThemeChoice, Tool, TypeName, Validation,
+};
 pub(crate) use union::{EnvVariables, Group, Limit, Switch, TimeoutChoice};
 
 use super::decode::{List, Named, choice, wire};

@@ -2,6 +2,7 @@
 
 mod environment;
 mod http;
+mod icons;
 mod interpreter;
 mod later;
 mod limits;

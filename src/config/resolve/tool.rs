@@ -1,6 +1,8 @@
 //! One tool.
 
-use super::{Context, both, http, later, limits, output, parameters, remote, resilience, script};
+use super::{
+    Context, both, http, icons, later, limits, output, parameters, remote, resilience, script,
+};
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
 use crate::config::schema::Wire;
@@ -57,6 +59,7 @@ pub(super) fn resolve(
         title: declared.title.as_ref().map(|title| title.text.clone()),
         description,
         annotations: annotations(declared.annotations.as_ref().map(|given| &given.value)),
+        icons: icons::resolve(declared, problems),
         parameters,
         limits,
         retry,
