@@ -7,6 +7,7 @@ mod arguments;
 mod bar;
 mod batch;
 mod call;
+mod clients;
 mod completions;
 mod configuration;
 mod exit;
@@ -59,6 +60,8 @@ enum Command {
     Status(status::ShowStatus),
     /// Write a commented gantz.yaml and a script that run as they are
     Init(init::Init),
+    /// Print what to paste into a client so that it finds the tools
+    Snippet(snippet::Snippet),
     /// Print the JSON Schema of gantz.yaml
     Schema,
     /// Show where each limit of a tool comes from and what a call runs
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Map(command) => command.run(&terminal),
         Command::Status(command) => command.run(&terminal),
         Command::Init(command) => command.run(&terminal),
+        Command::Snippet(command) => command.run(&terminal),
         Command::Schema => schema::run(&terminal),
         Command::Explain(command) => command.run(&terminal),
         Command::Completions(command) => command.run(&terminal),

@@ -48,6 +48,9 @@ impl Init {
             "\ntry it:    runner call greet name=Ada -c {config}"
         ));
         terminal.line(&format!("serve it:  runner serve {config}"));
+        terminal.line(&format!(
+            "connect:   runner snippet claude-code {config}   (or another client)"
+        ));
         Ok(Exit::Done)
     }
 }
