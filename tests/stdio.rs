@@ -21,6 +21,19 @@ tools:
   - name: hi
     description: Say hi
     script: { shell: echo hi }
+  - name: wait
+    description: Wait
+    concurrency: { max_parallel: 100 }
+    script: { shell: exec sleep 600 }
+  - name: length
+    description: Count the bytes of a text
+    parameters:
+      - { name: text, type: string, required: true }
+    script: { command: wc, args: ["-c"], stdin: "{{text}}" }
+  - name: much
+    description: Print much
+    script: { shell: "head -c 1000000 /dev/zero | tr '\\0' x" }
+    output: { inline_bytes: 1MB, max_bytes: 1MB }
 "#;
 
 /// The process ids that `hang` has noted, once it has.
@@ -117,6 +130,91 @@ fn the_oldest_revision_gets_what_it_knows() {
     let tool = client.receive()["result"]["tools"][1].clone();
     let keys: Vec<&String> = tool.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["name", "description", "inputSchema"]);
+}
+
+#[test]
+fn calls_cancelled_in_the_midst_of_others_take_nobody_else_with_them() {
+    let mut client = LineClient::greeted(TOOLS);
+    // Every other call hangs; those are called off in another order than they came in.
+    for id in 0..20_u32 {
+        client.call(id, if id % 2 == 0 { "wait" } else { "hi" });
+    }
+    for id in (0..20_u32).rev().filter(|id| id % 2 == 0) {
+        client.cancel(id);
+        client.call(100 + id, "hi");
+    }
+    let mut answered: Vec<u64> = (0..20)
+        .map(|_| {
+            let answer = client.receive();
+            assert_eq!(answer["result"]["content"][0]["text"], "hi\n", "{answer}");
+            answer["id"].as_u64().unwrap()
+        })
+        .collect();
+    answered.sort_unstable();
+    let odd = (0..20).filter(|id| id % 2 == 1);
+    let expected: Vec<u64> = odd.chain((100..120).filter(|id| id % 2 == 0)).collect();
+    assert_eq!(answered, expected);
+    assert_eq!(
+        client.ask(200, "ping", &json!({}))["id"],
+        200,
+        "nothing is left to be said"
+    );
+}
+
+#[test]
+fn a_message_as_long_as_may_be_is_served_and_its_answer_is_one_line() {
+    let mut client = LineClient::greeted(TOOLS);
+    let text = "é\"\\\n".repeat(200_000);
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "length", "arguments": {"text": text}}});
+    assert!(call.to_string().len() < 4 * 1024 * 1024);
+    client.send(&call);
+    let answer = client.receive();
+    let told = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert_eq!(told.trim(), text.len().to_string());
+    client.call(2, "much");
+    let answer = client.receive();
+    assert_eq!(
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .len(),
+        1_000_000
+    );
+}
+
+#[test]
+fn the_end_of_the_input_before_the_first_word_ends_the_server() {
+    for said in [
+        "",
+        "\n",
+        "{not json\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n",
+        "{\"jsonrpc\":",
+    ] {
+        let mut client = LineClient::start(TOOLS);
+        client.raw(said.as_bytes());
+        drop(client.input.take());
+        client.assert_ends();
+        assert!(client.child.wait().unwrap().success(), "{said:?}");
+    }
+}
+
+#[test]
+fn a_client_of_the_current_revision_needs_no_handshake() {
+    let mut client = LineClient::start(TOOLS);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    client.send(
+        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}),
+    );
+    let found = client.ask(1, "server/discover", &json!({"_meta": meta}));
+    let versions = found["result"]["supportedVersions"].as_array().unwrap();
+    assert!(versions.contains(&json!("2026-07-28")), "{found}");
+    let answer = client.ask(2, "tools/call", &json!({"name": "hi", "_meta": meta}));
+    assert_eq!(answer["result"]["content"][0]["text"], "hi\n", "{answer}");
+    let without = client.ask(3, "tools/list", &json!({}));
+    assert_eq!(without["error"]["code"], -32602, "{without}");
 }
 
 #[test]
