@@ -227,8 +227,8 @@ async fn a_resource_is_read_range_by_range_to_its_end() {
     );
     let end = numbers().len() as u64;
     assert_eq!(read(end, 10).await["text"], "");
-    let past = format!("{uri}?offset={}", end + 1);
-    let answer = ask_now(&server, "resources/read", json!({"uri": past})).await;
+    let beyond = format!("{uri}?offset={}", end + 1);
+    let answer = ask_now(&server, "resources/read", json!({"uri": beyond})).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     let unknown = json!({"cursor": "500"});
     let answer = ask_now(&server, "resources/list", unknown).await;

@@ -1,7 +1,5 @@
 //! A client that means harm, over standard input: each line is answered or skipped, nothing grows, nothing hangs.
 
-#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
-
 mod support;
 
 use std::io::{BufReader, Read, Write};

@@ -30,13 +30,12 @@ impl Snippet {
             return Ok(Exit::Usage);
         };
         let name = &loaded.catalog.name;
-        let server = match &self.url {
-            Some(url) => Server::running(name, url, loaded.server.auth.is_some()),
-            None => {
-                let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("runner"));
-                let config = std::path::absolute(&self.config)?;
-                Server::started(name, &program, &config, self.read.words())
-            }
+        let server = if let Some(url) = &self.url {
+            Server::running(name, url, loaded.server.auth.is_some())
+        } else {
+            let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("runner"));
+            let config = std::path::absolute(&self.config)?;
+            Server::started(name, &program, &config, self.read.words())
         };
         let snippet = self.client.snippet(&server)?;
         terminal.error(&format!("for {}:", self.client.place()));

@@ -6,7 +6,7 @@ use crate::client::{Http, messages};
 use crate::support::lines::LineClient;
 use crate::{REVISIONS, STATELESS};
 
-const TOOLS: &str = r#"
+const TOOLS: &str = r"
 name: arrays
 tools:
   - name: hi
@@ -15,20 +15,20 @@ tools:
   - name: hang
     description: Wait
     script: { shell: exec sleep 600 }
-"#;
+";
 
 const WITH_ARRAYS: &str = "2025-03-26";
 
-fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+fn request(id: impl Into<Value>, method: &str, params: &Value) -> Value {
     let id = id.into();
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 }
 
 fn call(id: impl Into<Value>, tool: &str) -> Value {
-    request(id, "tools/call", json!({"name": tool}))
+    request(id, "tools/call", &json!({"name": tool}))
 }
 
-fn notification(method: &str, params: Value) -> Value {
+fn notification(method: &str, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "method": method, "params": params})
 }
 
@@ -36,11 +36,11 @@ fn notification(method: &str, params: Value) -> Value {
 fn mixture() -> Value {
     json!([
         call(1, "hi"),
-        notification("notifications/cancelled", json!({"requestId": 77})),
-        request("p", "ping", json!({})),
+        notification("notifications/cancelled", &json!({"requestId": 77})),
+        request("p", "ping", &json!({})),
         call(2, "nobody"),
-        request(3, "initialize", json!({"protocolVersion": WITH_ARRAYS})),
-        request(4, "tools/call", json!(7)),
+        request(3, "initialize", &json!({"protocolVersion": WITH_ARRAYS})),
+        request(4, "tools/call", &json!(7)),
         {"jsonrpc": "2.0", "id": 99, "result": {}},
         5,
     ])
@@ -77,7 +77,7 @@ fn over_stdio_an_array_is_answered_by_an_array() {
     assert_answers(&client.receive());
     // Nothing is left of it.
     assert!(client.ask(1, "ping", &json!({}))["result"].is_object());
-    let told = notification("notifications/cancelled", json!({"requestId": 1}));
+    let told = notification("notifications/cancelled", &json!({"requestId": 1}));
     client.send(&json!([told, told]));
     assert_eq!(
         client.ask(2, "ping", &json!({}))["id"],
@@ -91,7 +91,7 @@ async fn over_http_an_array_is_answered_by_an_array() {
     let http = Http::connect(TOOLS, WITH_ARRAYS).await;
     let response = http.post(&mixture()).send().await.unwrap();
     assert_answers(&messages(response).await[0]);
-    let told = notification("notifications/cancelled", json!({"requestId": 1}));
+    let told = notification("notifications/cancelled", &json!({"requestId": 1}));
     let response = http.post(&json!([told, told])).send().await.unwrap();
     assert_eq!(
         (
@@ -157,7 +157,7 @@ async fn an_array_is_bounded() {
     let many = |count: u32| {
         Value::Array(
             (0..count)
-                .map(|id| request(id, "ping", json!({})))
+                .map(|id| request(id, "ping", &json!({})))
                 .collect(),
         )
     };
@@ -190,6 +190,21 @@ fn over_stdio_an_array_does_not_wait_for_what_is_called_off() {
 }
 
 #[test]
+fn over_stdio_an_array_that_ends_another_is_answered_as_well() {
+    let mut client = LineClient::greeted_in(TOOLS, WITH_ARRAYS);
+    client.send(&json!([call(1, "hang"), call(2, "hi"), 5]));
+    // One array that is refused in part, and calls off what the first one waits for.
+    let off = notification("notifications/cancelled", &json!({"requestId": 1}));
+    client.send(&json!([7, off]));
+    let mut lengths: Vec<usize> = (0..2)
+        .map(|_| client.receive().as_array().unwrap().len())
+        .collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [1, 2]);
+    assert!(client.ask(3, "ping", &json!({}))["result"].is_object());
+}
+
+#[test]
 fn over_stdio_few_arrays_wait_at_once() {
     let mut client = LineClient::greeted_in(TOOLS, WITH_ARRAYS);
     for id in 0..4 {
@@ -215,7 +230,7 @@ async fn over_http_the_calls_of_an_array_run_side_by_side_and_can_be_called_off(
     // Until the calls are there, nothing can be called off.
     loop {
         for id in [1, 3] {
-            let off = notification("notifications/cancelled", json!({"requestId": id}));
+            let off = notification("notifications/cancelled", &json!({"requestId": id}));
             let response = http.post(&off).send().await.unwrap();
             assert_eq!(response.status(), 202);
         }

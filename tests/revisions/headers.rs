@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::STATELESS;
 use crate::client::{Http, messages};
 
-const TOOLS: &str = r#"
+const TOOLS: &str = r"
 name: headers
 tools:
   - name: route
@@ -19,7 +19,7 @@ tools:
         type: object
         properties: { zone: { type: string, x-mcp-header: Zone } }
     script: { command: echo, args: [went] }
-"#;
+";
 
 async fn answer(http: &Http, arguments: &Value, headers: &[(&str, &str)]) -> (StatusCode, Value) {
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {

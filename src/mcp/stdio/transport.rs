@@ -111,8 +111,9 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
             return None;
         }
         if array::is_array(text) && self.batches.are_served() {
+            // What can be answered at once goes out before the messages go on: only one refusal waits at a time.
             self.refusal = self.take_apart(text);
-            return self.more.pop_front();
+            return None;
         }
         match serde_json::from_slice(text) {
             Err(_) => self.refusal = Some(malformed::answer(text)),
