@@ -197,6 +197,45 @@ async fn outputs_are_resources() {
 }
 
 #[tokio::test]
+async fn a_resource_is_read_range_by_range_to_its_end() {
+    let folder = folder();
+    let server = serve(folder.path());
+    let result = call(&server, "count", json!({})).await;
+    let uri = result["_meta"]["runner/output"]["uri"].as_str().unwrap();
+    let read = async |offset: u64, limit: u64| {
+        let uri = format!("{uri}?offset={offset}&limit={limit}");
+        let answer = ask_now(&server, "resources/read", json!({"uri": uri})).await;
+        assert_eq!(answer["result"]["contents"][0]["uri"], uri, "{answer}");
+        answer["result"]["contents"][0].clone()
+    };
+    let (mut text, mut offset) = (String::new(), Some(0));
+    while let Some(from) = offset {
+        let part = read(from, 50_000).await;
+        let page = &part["_meta"]["runner/page"];
+        assert_eq!(page["offset"], from);
+        assert_eq!(page["total_bytes"], numbers().len());
+        assert!(part["text"].as_str().unwrap().len() <= 50_000);
+        text += part["text"].as_str().unwrap();
+        offset = page["next_offset"].as_u64();
+    }
+    assert!(text == numbers());
+    // A range of nothing gets on all the same.
+    let part = read(0, 0).await;
+    assert!(
+        part["_meta"]["runner/page"]["next_offset"].as_u64() > Some(0),
+        "{part}"
+    );
+    let end = numbers().len() as u64;
+    assert_eq!(read(end, 10).await["text"], "");
+    let beyond = format!("{uri}?offset={}", end + 1);
+    let answer = ask_now(&server, "resources/read", json!({"uri": beyond})).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let unknown = json!({"cursor": "500"});
+    let answer = ask_now(&server, "resources/list", unknown).await;
+    assert_eq!(answer["result"]["resources"], json!([]), "{answer}");
+}
+
+#[tokio::test]
 async fn the_built_in_tool_is_listed_last_and_only_where_the_file_says_so() {
     let folder = folder();
     let server = serve(folder.path());
@@ -249,6 +288,16 @@ async fn an_output_opens_for_the_client_of_its_token_alone() {
         answer["result"]["resources"].as_array().unwrap().len()
     };
     assert_eq!((listed("ann").await, listed("bob").await), (1, 0));
+    let answer = ask_as("ann", "resources/list", json!({})).await;
+    let result = &answer["result"];
+    assert_eq!(result["resources"][0]["uri"], *uri);
+    assert_eq!(result["resources"][0]["size"], numbers().len());
+    assert_eq!(
+        (&result["cacheScope"], &result["ttlMs"]),
+        (&json!("private"), &json!(0))
+    );
+    let answer = ask_as("ann", "resources/list", json!({"cursor": "500"})).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
 }
 
 #[tokio::test]

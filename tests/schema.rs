@@ -172,6 +172,10 @@ fn every_key_of_the_schema_is_known_to_the_loader() {
             |map| json!({ "tools": [{ "annotations": map }] }),
         ),
         (
+            "IconDeclaration",
+            |map| json!({ "tools": [{ "icons": [map] }] }),
+        ),
+        (
             "ParameterDeclaration",
             |map| json!({ "tools": [{ "parameters": [map] }] }),
         ),

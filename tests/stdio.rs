@@ -5,13 +5,11 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::command;
+use serde_json::json;
+use support::lines::LineClient;
 use tokio::time::Instant;
 
 const TOOLS: &str = r#"
@@ -23,74 +21,32 @@ tools:
   - name: hi
     description: Say hi
     script: { shell: echo hi }
+  - name: wait
+    description: Wait
+    concurrency: { max_parallel: 100 }
+    script: { shell: exec sleep 600 }
+  - name: length
+    description: Count the bytes of a text
+    parameters:
+      - { name: text, type: string, required: true }
+    script: { command: wc, args: ["-c"], stdin: "{{text}}" }
+  - name: much
+    description: Print much
+    script: { shell: "head -c 1000000 /dev/zero | tr '\\0' x" }
+    output: { inline_bytes: 1MB, max_bytes: 1MB }
 "#;
 
-/// A client that speaks in raw lines.
-struct Client {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: Lines<BufReader<ChildStdout>>,
-    folder: tempfile::TempDir,
-}
-
-impl Client {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("gantz.yaml"), TOOLS).unwrap();
-        let mut child = command(folder.path(), &["serve", "--stdio"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self {
-            input: child.stdin.take(),
-            output: BufReader::new(child.stdout.take().unwrap()).lines(),
-            child,
-            folder,
-        }
-    }
-
-    /// A client that has shaken hands as of 2025-11-25.
-    fn greeted() -> Self {
-        let mut client = Self::start();
-        client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}));
-        assert_eq!(client.receive()["result"]["protocolVersion"], "2025-11-25");
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    fn send(&mut self, message: &Value) {
-        self.send_raw(&message.to_string());
-    }
-
-    fn send_raw(&mut self, line: &str) {
-        writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    fn call(&mut self, id: u32, tool: &str) {
-        self.send(
-            &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool}}),
-        );
-    }
-
-    fn receive(&mut self) -> Value {
-        serde_json::from_str(&self.output.next().unwrap().unwrap()).unwrap()
-    }
-
-    /// The process ids that `hang` has noted, once it has.
-    fn pids(&self) -> Vec<u32> {
-        let noted = self.folder.path().join("pids");
-        eventually("`hang` notes its processes", || {
-            let text = fs::read_to_string(&noted).unwrap_or_default();
-            let pids: Vec<u32> = text
-                .split_whitespace()
-                .map(|pid| pid.parse().unwrap())
-                .collect();
-            (pids.len() == 2 && text.ends_with('\n')).then_some(pids)
-        })
-    }
+/// The process ids that `hang` has noted, once it has.
+fn pids(client: &LineClient) -> Vec<u32> {
+    let noted = client.folder.path().join("pids");
+    eventually("`hang` notes its processes", || {
+        let text = fs::read_to_string(&noted).unwrap_or_default();
+        let pids: Vec<u32> = text
+            .split_whitespace()
+            .map(|pid| pid.parse().unwrap())
+            .collect();
+        (pids.len() == 2 && text.ends_with('\n')).then_some(pids)
+    })
 }
 
 fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -113,9 +69,9 @@ fn is_alive(pid: u32) -> bool {
 
 #[test]
 fn the_end_of_the_input_ends_everything_within_a_second() {
-    let mut client = Client::greeted();
+    let mut client = LineClient::greeted(TOOLS);
     client.call(1, "hang");
-    let pids = client.pids();
+    let pids = pids(&client);
     assert!(pids.iter().copied().all(is_alive));
     let ended = Instant::now();
     drop(client.input.take());
@@ -133,12 +89,10 @@ fn the_end_of_the_input_ends_everything_within_a_second() {
 
 #[test]
 fn a_cancelled_call_ends_its_processes_and_the_next_one_runs() {
-    let mut client = Client::greeted();
+    let mut client = LineClient::greeted(TOOLS);
     client.call(1, "hang");
-    let pids = client.pids();
-    client.send(
-        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}),
-    );
+    let pids = pids(&client);
+    client.cancel(1);
     eventually("the tree is gone", || {
         (!pids.iter().copied().any(is_alive)).then_some(())
     });
@@ -153,14 +107,14 @@ fn a_cancelled_call_ends_its_processes_and_the_next_one_runs() {
 
 #[test]
 fn a_client_that_errs_is_told_and_served_on() {
-    let mut client = Client::start();
-    client.send_raw(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    client.send_raw("{not json");
+    let mut client = LineClient::start(TOOLS);
+    client.send_line(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    client.send_line("{not json");
     assert_eq!(client.receive()["error"]["code"], -32700);
     client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}));
     assert_eq!(client.receive()["result"]["protocolVersion"], "2024-11-05");
-    client.send_raw(r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":7}"#);
+    client.send_line(r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":7}"#);
     assert_eq!(client.receive()["error"]["code"], -32602);
     client.call(3, "hi");
     assert_eq!(client.receive()["result"]["content"][0]["text"], "hi\n");
@@ -168,7 +122,7 @@ fn a_client_that_errs_is_told_and_served_on() {
 
 #[test]
 fn the_oldest_revision_gets_what_it_knows() {
-    let mut client = Client::start();
+    let mut client = LineClient::start(TOOLS);
     client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
         "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}));
     client.receive();
@@ -179,10 +133,95 @@ fn the_oldest_revision_gets_what_it_knows() {
 }
 
 #[test]
+fn calls_cancelled_in_the_midst_of_others_take_nobody_else_with_them() {
+    let mut client = LineClient::greeted(TOOLS);
+    // Every other call hangs; those are called off in another order than they came in.
+    for id in 0..20_u32 {
+        client.call(id, if id % 2 == 0 { "wait" } else { "hi" });
+    }
+    for id in (0..20_u32).rev().filter(|id| id % 2 == 0) {
+        client.cancel(id);
+        client.call(100 + id, "hi");
+    }
+    let mut answered: Vec<u64> = (0..20)
+        .map(|_| {
+            let answer = client.receive();
+            assert_eq!(answer["result"]["content"][0]["text"], "hi\n", "{answer}");
+            answer["id"].as_u64().unwrap()
+        })
+        .collect();
+    answered.sort_unstable();
+    let odd = (0..20).filter(|id| id % 2 == 1);
+    let expected: Vec<u64> = odd.chain((100..120).filter(|id| id % 2 == 0)).collect();
+    assert_eq!(answered, expected);
+    assert_eq!(
+        client.ask(200, "ping", &json!({}))["id"],
+        200,
+        "nothing is left to be said"
+    );
+}
+
+#[test]
+fn a_message_as_long_as_may_be_is_served_and_its_answer_is_one_line() {
+    let mut client = LineClient::greeted(TOOLS);
+    let text = "é\"\\\n".repeat(200_000);
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "length", "arguments": {"text": text}}});
+    assert!(call.to_string().len() < 4 * 1024 * 1024);
+    client.send(&call);
+    let answer = client.receive();
+    let told = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert_eq!(told.trim(), text.len().to_string());
+    client.call(2, "much");
+    let answer = client.receive();
+    assert_eq!(
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .len(),
+        1_000_000
+    );
+}
+
+#[test]
+fn the_end_of_the_input_before_the_first_word_ends_the_server() {
+    for said in [
+        "",
+        "\n",
+        "{not json\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n",
+        "{\"jsonrpc\":",
+    ] {
+        let mut client = LineClient::start(TOOLS);
+        client.raw(said.as_bytes());
+        drop(client.input.take());
+        client.assert_ends();
+        assert!(client.child.wait().unwrap().success(), "{said:?}");
+    }
+}
+
+#[test]
+fn a_client_of_the_current_revision_needs_no_handshake() {
+    let mut client = LineClient::start(TOOLS);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    client.send(
+        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}),
+    );
+    let found = client.ask(1, "server/discover", &json!({"_meta": meta}));
+    let versions = found["result"]["supportedVersions"].as_array().unwrap();
+    assert!(versions.contains(&json!("2026-07-28")), "{found}");
+    let answer = client.ask(2, "tools/call", &json!({"name": "hi", "_meta": meta}));
+    assert_eq!(answer["result"]["content"][0]["text"], "hi\n", "{answer}");
+    let without = client.ask(3, "tools/list", &json!({}));
+    assert_eq!(without["error"]["code"], -32602, "{without}");
+}
+
+#[test]
 fn a_signal_ends_the_server_with_its_calls() {
-    let mut client = Client::greeted();
+    let mut client = LineClient::greeted(TOOLS);
     client.call(1, "hang");
-    let pids = client.pids();
+    let pids = pids(&client);
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&client.child),
         rustix::process::Signal::TERM,

@@ -1,16 +1,13 @@
 //! A client that means harm, over standard input: each line is answered or skipped, nothing grows, nothing hangs.
 
-#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
-
 mod support;
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::io::{BufReader, Read, Write};
+use std::process::ChildStdout;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::command;
+use serde_json::json;
+use support::lines::LineClient;
 use tokio::time::Instant;
 
 const TOOLS: &str = r"
@@ -24,102 +21,21 @@ tools:
     script: { shell: exec sleep 600 }
 ";
 
-struct Client {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    _folder: tempfile::TempDir,
+fn greeted() -> LineClient {
+    LineClient::greeted(TOOLS)
 }
 
-impl Client {
-    /// A client that has shaken hands.
-    fn greeted() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("gantz.yaml"), TOOLS).unwrap();
-        let mut child = command(folder.path(), &["serve", "--stdio"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut client = Self {
-            input: child.stdin.take().unwrap(),
-            output: BufReader::new(child.stdout.take().unwrap()),
-            child,
-            _folder: folder,
-        };
-        client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}));
-        assert_eq!(client.receive()["id"], 0);
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    /// The server's input once more, for a writer in a thread of its own.
-    fn input_too(&self) -> fs::File {
-        let input = std::os::fd::AsFd::as_fd(&self.input);
-        fs::File::from(input.try_clone_to_owned().unwrap())
-    }
-
-    fn raw(&mut self, bytes: &[u8]) {
-        self.input.write_all(bytes).unwrap();
-        self.input.flush().unwrap();
-    }
-
-    fn send(&mut self, message: &Value) {
-        self.raw(format!("{message}\n").as_bytes());
-    }
-
-    fn call(&mut self, id: &Value, tool: &str) {
-        self.send(
-            &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool}}),
-        );
-    }
-
-    fn receive(&mut self) -> Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
-    }
-
-    /// That the server still answers, and with nothing before it.
-    fn assert_serves(&mut self) {
-        self.call(&json!("still"), "hi");
-        let answer = self.receive();
-        assert_eq!(answer["id"], "still", "{answer}");
-        assert_eq!(answer["result"]["content"][0]["text"], "hi\n");
-    }
-
-    /// The resident memory of the server, in KiB.
-    fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// That the server ends by itself, soon.
-    fn assert_ends(&mut self) {
-        let begun = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(5), "it lives on");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// That the server still answers, and with nothing before it.
+fn assert_serves(client: &mut LineClient) {
+    client.call("still", "hi");
+    let answer = client.receive();
+    assert_eq!(answer["id"], "still", "{answer}");
+    assert_eq!(answer["result"]["content"][0]["text"], "hi\n");
 }
 
 #[test]
 fn bytes_that_are_no_message_are_answered_line_by_line() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     for line in [
         &b"\0\0\0"[..],
         b"\xff\xfe{}",
@@ -136,12 +52,12 @@ fn bytes_that_are_no_message_are_answered_line_by_line() {
     client.raw(&[b"[".repeat(1024 * 1024), b"\n".to_vec()].concat());
     assert_eq!(client.receive()["error"]["code"], -32700);
     client.raw(b"\n\r\n  \n\t\n");
-    client.assert_serves();
+    assert_serves(&mut client);
 }
 
 #[test]
 fn messages_may_come_in_any_pieces() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     let text = br#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
     for byte in text {
         client.raw(&[*byte]);
@@ -155,8 +71,8 @@ fn messages_may_come_in_any_pieces() {
 
 #[test]
 fn a_line_without_an_end_takes_bounded_memory_and_its_end_is_answered() {
-    let mut client = Client::greeted();
-    client.assert_serves();
+    let mut client = greeted();
+    assert_serves(&mut client);
     let before = client.resident();
     let piece = vec![b'x'; 1024 * 1024];
     for _ in 0..64 {
@@ -170,14 +86,14 @@ fn a_line_without_an_end_takes_bounded_memory_and_its_end_is_answered() {
         answer["error"]["message"],
         "the message is longer than 4194304 bytes"
     );
-    client.assert_serves();
+    assert_serves(&mut client);
 }
 
 #[test]
 fn a_client_that_reads_no_answers_is_not_read_on_and_gets_all_of_them_later() {
     const REQUESTS: u64 = 50_000;
-    let mut client = Client::greeted();
-    client.assert_serves();
+    let mut client = greeted();
+    assert_serves(&mut client);
     let before = client.resident();
     // Fills the pipe, waits there, and goes on when answers are read.
     let mut input = client.input_too();
@@ -205,13 +121,13 @@ fn a_client_that_reads_no_answers_is_not_read_on_and_gets_all_of_them_later() {
         );
     }
     writer.join().unwrap();
-    client.assert_serves();
+    assert_serves(&mut client);
 }
 
 #[test]
 fn of_calls_past_every_bound_each_is_answered_once() {
     const CALLS: usize = 6000;
-    let mut client = Client::greeted();
+    let mut client = greeted();
     let mut lines = String::new();
     for id in 0..CALLS {
         lines += &json!({"jsonrpc": "2.0", "id": format!("c{id}"), "method": "tools/call", "params": {"name": "hang"}}).to_string();
@@ -243,21 +159,19 @@ fn of_calls_past_every_bound_each_is_answered_once() {
 
 #[test]
 fn an_id_that_is_taken_is_refused_and_the_first_request_still_answered() {
-    let mut client = Client::greeted();
-    client.call(&json!(5), "hang");
-    client.call(&json!(5), "hi");
+    let mut client = greeted();
+    client.call(json!(5), "hang");
+    client.call(json!(5), "hi");
     let answer = client.receive();
     assert_eq!(
         (&answer["id"], &answer["error"]["code"]),
         (&json!(5), &json!(-32600))
     );
-    client.send(
-        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}),
-    );
+    client.cancel(5);
     let begun = Instant::now();
     loop {
         // The id is free again when the cancelled call is over.
-        client.call(&json!(5), "hi");
+        client.call(json!(5), "hi");
         let answer = client.receive();
         if answer["result"]["content"][0]["text"] == "hi\n" {
             break;
@@ -269,7 +183,7 @@ fn an_id_that_is_taken_is_refused_and_the_first_request_still_answered() {
 
 #[test]
 fn cancelling_what_is_not_there_is_nothing() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     for id in [
         json!(77),
         json!("x".repeat(100_000)),
@@ -281,7 +195,7 @@ fn cancelling_what_is_not_there_is_nothing() {
     client.send(&json!({"jsonrpc": "2.0", "method": "notifications/nonsense", "params": [1]}));
     client.send(&json!({"jsonrpc": "2.0", "id": 999, "result": {}}));
     client.send(&json!({"jsonrpc": "2.0", "id": 999, "error": {"code": 1, "message": "m"}}));
-    client.call(&json!("last"), "hi");
+    client.call(json!("last"), "hi");
     // What is malformed may be answered without an id; the call is answered in any case.
     loop {
         let answer = client.receive();
@@ -297,8 +211,8 @@ fn cancelling_what_is_not_there_is_nothing() {
 
 #[test]
 fn a_client_that_closes_its_end_of_the_output_is_gone() {
-    let mut client = Client::greeted();
-    client.call(&json!(1), "hang");
+    let mut client = greeted();
+    client.call(json!(1), "hang");
     let (reader, writer) = std::io::pipe().unwrap();
     drop(writer);
     // Swapping the reader closes the one the server writes to; its input stays open.

@@ -8,6 +8,7 @@ mod bar;
 mod batch;
 mod bench;
 mod call;
+mod clients;
 mod completions;
 mod configuration;
 mod confirm;
@@ -67,6 +68,8 @@ enum Command {
     Status(status::ShowStatus),
     /// Write a commented gantz.yaml and a script that run as they are
     Init(init::Init),
+    /// Print what to paste into a client so that it finds the tools
+    Snippet(snippet::Snippet),
     /// Print the JSON Schema of gantz.yaml
     Schema,
     /// Show where each limit of a tool comes from and what a call runs
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(&terminal),
         Command::Status(command) => command.run(&terminal),
         Command::Init(command) => command.run(&terminal),
+        Command::Snippet(command) => command.run(&terminal),
         Command::Schema => schema::run(&terminal),
         Command::Explain(command) => command.run(&terminal),
         Command::Completions(command) => command.run(&terminal),

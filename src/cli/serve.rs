@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::logging::LogFormat;
 use super::state::StateOptions;
 use super::terminal::Terminal;
-use super::{logging, reloading, runtime, snippet};
+use super::{clients, logging, reloading, runtime};
 use crate::config::{Loaded, Secret};
 use crate::mcp::http::endpoint_url;
 use crate::reload::{Event, FileWatch, Reloader};
@@ -250,7 +250,8 @@ impl Serve {
         ));
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("runner"));
         let config = std::path::absolute(&self.config).unwrap_or_else(|_| self.config.clone());
-        let stdio = snippet::stdio(&catalog.name, &program, &config, self.flags());
+        let stdio = clients::Server::started(&catalog.name, &program, &config, self.flags());
+        let stdio = stdio.common();
         if let Some(address) = app.address() {
             let url = endpoint_url(address);
             let asks_for_token = !app.access().is_open();
@@ -260,10 +261,14 @@ impl Serve {
             terminal.error(&format!("listening on {url}\n"));
             terminal.error(&format!(
                 "for a client over HTTP:\n{:#}\n",
-                snippet::http(&catalog.name, &url, asks_for_token)
+                clients::Server::running(&catalog.name, &url, asks_for_token).common()
             ));
             terminal.error(&format!(
                 "for a client that starts it itself, over stdio:\n{stdio:#}\n"
+            ));
+            terminal.error(&format!(
+                "for the file of a certain client: runner snippet CLIENT {}\n",
+                self.config.display()
             ));
         } else {
             terminal.error(

@@ -67,11 +67,12 @@ fn environment(
         ("GANTZ_CLIENT", without_nul(&call.context.client)),
         ("GANTZ_DEADLINE_MS", deadline_ms(timeout).to_string()),
     ];
+    // The names that OpenTelemetry gives them in an environment.
     let trace = call
         .context
-        .traceparent
-        .as_deref()
-        .map(|parent| ("TRACEPARENT".into(), without_nul(parent).into()));
+        .trace
+        .pairs()
+        .map(|(name, text)| (name.to_ascii_uppercase().into(), text.into()));
     Ok(defaults
         .chain(own)
         .chain(owned(mirrors(call)?))

@@ -58,7 +58,7 @@ pub(super) async fn call(
     let total = plan.len();
     let calls = Arc::new(RunnerCaller::new(Arc::clone(runner), caller));
     let running = batch::run(plan, calls, watch);
-    let telling = tell(completions, total, request);
+    let telling = tell(completions, total, request, revision);
     let both = async { tokio::join!(running, telling).0 };
     tokio::pin!(both);
     let report = tokio::select! {
@@ -81,6 +81,7 @@ async fn tell(
     mut completions: mpsc::Receiver<Arc<CallResult>>,
     total: usize,
     request: &RequestContext<RoleServer>,
+    revision: &Revision,
 ) {
     let Some(token) = request.meta.get_progress_token() else {
         // Without a reader the batch would wait for one.
@@ -107,8 +108,8 @@ async fn tell(
         ticks.reset();
         // Progress has to increase each time: heartbeats come ever closer to the next whole call.
         let progress = f64::from(done) + f64::from(beats) / f64::from(beats + 1);
-        let mut news =
-            ProgressNotificationParam::new(token.clone(), progress).with_message(message);
+        let mut news = ProgressNotificationParam::new(token.clone(), progress);
+        news.message = revision.has_progress_messages().then_some(message);
         news.total = u32::try_from(total).ok().map(f64::from);
         if request.peer.notify_progress(news).await.is_err() {
             return completions.close();

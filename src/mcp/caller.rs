@@ -9,14 +9,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
-use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, ToolAccess};
+use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, ToolAccess, TraceContext};
 
 /// The longest client name that is handed on, in characters.
 const MAX_NAME: usize = 128;
-
-/// The longest trace parent that is handed on, in bytes: later versions of the format may be longer than the
-/// 55 of today's.
-const MAX_TRACEPARENT: usize = 128;
 
 /// Who asks, and what they grant and hand on.
 pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext {
@@ -32,12 +28,12 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
             .and_then(Value::as_u64)
             .map(Duration::from_millis),
         received: Some(Instant::now()),
-        traceparent: context
-            .meta
-            .get_traceparent()
-            .filter(|parent| is_traceparent(parent))
-            .map(str::to_owned),
         is_confirmed: false,
+        trace: TraceContext::new(
+            context.meta.get_traceparent(),
+            context.meta.get_tracestate(),
+            context.meta.get_baggage(),
+        ),
         started: None,
     }
 }
@@ -87,15 +83,6 @@ fn name(given: &str) -> String {
         .collect()
 }
 
-/// Whether a text has the characters and the size of a trace parent (W3C Trace Context, section 3.2); what the
-/// parts mean is the script's business.
-fn is_traceparent(text: &str) -> bool {
-    (1..=MAX_TRACEPARENT).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,15 +91,5 @@ mod tests {
     fn a_name_stays_on_its_line() {
         assert_eq!(name("a\n\0b\u{1b}[2J é"), "ab[2J é");
         assert_eq!(name(&"é".repeat(1000)).chars().count(), MAX_NAME);
-    }
-
-    #[test]
-    fn only_what_looks_like_a_trace_parent_is_handed_on() {
-        assert!(is_traceparent(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-        ));
-        for wrong in ["", "00-\n", "00-\0", "() { :; }", &"0".repeat(129)] {
-            assert!(!is_traceparent(wrong), "{wrong:?}");
-        }
     }
 }

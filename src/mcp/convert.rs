@@ -8,8 +8,8 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use super::describe;
 use super::revision::Revision;
+use super::{content, describe};
 use crate::tool::{Annotations, Failure, Outcome, Output, PageRules, Tool};
 
 /// Where the timing of a call stands in a result's `_meta`.
@@ -33,7 +33,10 @@ pub(super) fn tool(tool: &Tool, describe_limits: bool, revision: &Revision) -> M
         shown.output_schema = output_schema(tool, revision);
     }
     if revision.has_annotations() {
-        shown.annotations = annotations(tool);
+        shown.annotations = annotations(tool, revision);
+    }
+    if revision.has_icons() && !tool.icons.is_empty() {
+        shown.icons = Some(tool.icons.iter().map(content::icon).collect());
     }
     shown
 }
@@ -69,14 +72,16 @@ fn input_schema(tool: &Tool) -> Arc<JsonObject> {
     }
 }
 
-fn annotations(tool: &Tool) -> Option<ToolAnnotations> {
+/// The hints, and the title with them: 2025-03-26 has no other place for it.
+fn annotations(tool: &Tool, revision: &Revision) -> Option<ToolAnnotations> {
     let Annotations {
         read_only,
         destructive,
         idempotent,
         open_world,
     } = tool.annotations;
-    if tool.annotations == Annotations::default() {
+    let has_title = tool.title.is_some() && !revision.has_structured_content();
+    if tool.annotations == Annotations::default() && !has_title {
         return None;
     }
     Some(ToolAnnotations::from_raw(
@@ -96,7 +101,7 @@ fn object(schema: &Value) -> Arc<JsonObject> {
 /// model can read and mend it.
 pub(super) fn result(outcome: &Outcome, revision: &Revision) -> CallToolResult {
     let mut result = match &outcome.result {
-        Ok(output) if output.is_mcp_result => passed_through(output),
+        Ok(output) if output.is_mcp_result => passed_through(output, revision),
         Ok(output) => success(output, revision),
         Err(failure) => refusal(failure, revision),
     };
@@ -121,8 +126,9 @@ fn success(output: &Output, revision: &Revision) -> CallToolResult {
     result
 }
 
-/// A script that answers in MCP's own terms is handed on; what it cannot know is filled in.
-fn passed_through(output: &Output) -> CallToolResult {
+/// A script that answers in MCP's own terms is handed on as far as the client's revision can carry it; what it
+/// cannot know is filled in.
+fn passed_through(output: &Output, revision: &Revision) -> CallToolResult {
     let parsed = output
         .structured
         .clone()
@@ -130,6 +136,16 @@ fn passed_through(output: &Output) -> CallToolResult {
     match parsed {
         Some(Ok(mut result)) => {
             result.result_type = Some(ResultType::COMPLETE);
+            let value = result.structured_content.take();
+            if let Some(value) = value.as_ref().filter(|_| result.content.is_empty()) {
+                // For clients that read texts alone (2025-06-18, "Structured Content").
+                result.content.push(ContentBlock::text(value.to_string()));
+            }
+            result.structured_content = structured(value.as_ref(), revision);
+            let blocks = result.content.into_iter();
+            result.content = blocks
+                .map(|block| content::carried(block, revision))
+                .collect();
             result
         }
         _ => CallToolResult::success(vec![ContentBlock::text(output.text.clone())]),
@@ -142,6 +158,11 @@ pub(super) fn refusal(failure: &Failure, revision: &Revision) -> CallToolResult 
     let mut result = CallToolResult::error(vec![ContentBlock::text(envelope.to_string())]);
     result.structured_content = structured(Some(&envelope), revision);
     result
+}
+
+/// Whether clients of `revision` are promised what the structured content of the tool's results is.
+pub(super) fn promises_structure(tool: &Tool, revision: &Revision) -> bool {
+    revision.has_structured_content() && output_schema(tool, revision).is_some()
 }
 
 /// A value as structured content, where the revision can carry it.

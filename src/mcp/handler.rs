@@ -317,7 +317,17 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        panics::answered(self.call(request, &context)).await
+        let revision = Revision::of(context.protocol_version());
+        let tool = self.runner.catalog().get(&request.name).cloned();
+        let mut response = panics::answered(self.call(request, &context)).await?;
+        // The structured content of such a tool is what its schema promises, which a failure is not; the text has it.
+        if tool.is_some_and(|tool| convert::promises_structure(&tool, &revision))
+            && let CallToolResponse::Complete(result) = &mut response
+            && result.is_error == Some(true)
+        {
+            result.structured_content = None;
+        }
+        Ok(response)
     }
 
     // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
@@ -350,6 +360,7 @@ impl ServerHandler for Handler {
         } else {
             ListResourcesResult::default()
         };
+        page.cache_scope = whose(&context);
         page.meta = Some(self.signed(None));
         Ok(page)
     }
@@ -371,6 +382,7 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = outputs::read(self.runner.store(), owner(&context), request.uri);
         let mut result = read.await?;
+        result.cache_scope = whose(&context);
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result.into())
     }
@@ -380,9 +392,16 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if KNOWN_METHODS.contains(&request.method.as_str()) {
+        let revision = Revision::of(context.protocol_version());
+        let of_its_era = if revision.is_stateless() {
+            &STATELESS_METHODS
+        } else {
+            &SESSION_METHODS
+        };
+        let mut known = KNOWN_METHODS.iter().chain(of_its_era);
+        if known.any(|known| *known == request.method) {
             let message = format!("the parameters of `{}` are malformed", request.method);
             return Err(ErrorData::invalid_params(message, None));
         }
@@ -391,18 +410,21 @@ impl ServerHandler for Handler {
     }
 }
 
-/// Methods served here; malformed parameters of these are an error of the parameters, not of the method.
-const KNOWN_METHODS: [&str; 9] = [
-    "initialize",
-    "ping",
+/// Methods served in every revision; malformed parameters of these are an error of the parameters, not of the
+/// method.
+const KNOWN_METHODS: [&str; 5] = [
     "resources/list",
     "resources/read",
     "resources/templates/list",
-    "server/discover",
-    "subscriptions/listen",
     "tools/call",
     "tools/list",
 ];
+
+/// Those that 2026-07-28 has besides.
+const STATELESS_METHODS: [&str; 2] = ["server/discover", "subscriptions/listen"];
+
+/// Those that only the revisions before it have.
+const SESSION_METHODS: [&str; 2] = ["initialize", "ping"];
 
 /// The place in a list of `length` tools that a cursor of ours stands for.
 fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {
@@ -421,6 +443,12 @@ fn client_is_gone(context: &RequestContext<RoleServer>, revision: &Revision) -> 
             .extensions
             .get::<axum::http::request::Parts>()
             .is_some()
+}
+
+/// Whose cache may keep what is told of outputs: the client's own. Revisions with sessions know no such hint.
+fn whose(context: &RequestContext<RoleServer>) -> Option<CacheScope> {
+    let revision = Revision::of(context.protocol_version());
+    revision.is_stateless().then_some(CacheScope::Private)
 }
 
 fn cancelled() -> Failure {

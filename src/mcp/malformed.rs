@@ -24,7 +24,8 @@ pub(super) fn answer(bytes: &[u8]) -> Value {
         Ok(message) => message,
     };
     if message.is_array() {
-        let text = "batches of requests are not served: send one request at a time";
+        let text =
+            "arrays of messages are of revision 2025-03-26 alone: send one message at a time";
         return error(INVALID_REQUEST, text, &Value::Null);
     }
     let id = message

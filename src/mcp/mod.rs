@@ -4,11 +4,13 @@
 //! `runner`'s. This room translates between the two, and mends what the SDK leaves to its user.
 //! It never decides how a call runs.
 
+mod array;
 mod batch;
 mod builtin;
 mod caller;
 mod client;
 mod confirm;
+mod content;
 mod convert;
 mod describe;
 mod handler;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, CallToolResult, ContentBlock, ListResourceTemplatesResult, ListResourcesResult,
-    MetaObject, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+    CallToolResult, ContentBlock, ListResourceTemplatesResult, ListResourcesResult, MetaObject,
+    ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
 };
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use super::revision::Revision;
 use crate::store::{Page, ReadError, Store};
-use crate::tool::{Owner, StoredOutput};
+use crate::tool::{OutputId, Owner, StoredOutput};
 
 /// Where the handle of a stored output stands in a result's `_meta`.
 const OUTPUT: &str = "runner/output";
@@ -64,18 +64,21 @@ pub(super) fn attach(
     meta.insert(OUTPUT.to_owned(), stored.to_json());
 }
 
-/// The outputs of `owner` from the `cursor`th on, which is the number of those before.
+/// The outputs of `owner`, oldest first, after the one that `cursor` names.
 pub(super) fn list(
     store: &Store,
     owner: &Owner,
     cursor: Option<&str>,
 ) -> Result<ListResourcesResult, ErrorData> {
     let outputs = store.list(owner);
+    let ids = outputs.iter().map(|output| &output.id);
     let offset = match cursor {
         None => 0,
-        Some(cursor) => cursor.parse::<usize>().map_err(|_| {
-            ErrorData::invalid_params("`cursor` is not one this server gave out", None)
-        })?,
+        Some(cursor) => OutputId::parse(cursor)
+            .map(|last| place_after(&last, ids))
+            .ok_or_else(|| {
+                ErrorData::invalid_params("`cursor` is not one this server gave out", None)
+            })?,
     };
     let listed = outputs.iter().skip(offset).take(LISTED).map(|output| {
         let uri = format!("{}{}", StoredOutput::URI_PREFIX, output.id);
@@ -84,10 +87,16 @@ pub(super) fn list(
             .with_size(output.bytes)
     });
     let mut page = ListResourcesResult::with_all_items(listed.collect());
-    page.cache_scope = Some(CacheScope::Private);
-    let next = offset + LISTED;
-    page.next_cursor = (next < outputs.len()).then(|| next.to_string());
+    let last = outputs.get(offset + LISTED - 1);
+    let has_more = offset + LISTED < outputs.len();
+    page.next_cursor = last.filter(|_| has_more).map(|last| last.id.to_string());
     Ok(page)
+}
+
+/// The place after `last`. Outputs go while a client turns pages, the oldest first: where `last` is gone, those
+/// before it are, and none is passed over from the beginning.
+fn place_after<'a>(last: &OutputId, mut ids: impl Iterator<Item = &'a OutputId>) -> usize {
+    ids.position(|id| id == last).map_or(0, |place| place + 1)
 }
 
 /// The one template: an output, or a part of it.
@@ -121,7 +130,7 @@ pub(super) async fn read(
         text: page.text,
         meta: Some(meta),
     };
-    Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private))
+    Ok(ReadResourceResult::new(vec![contents]))
 }
 
 /// What part of an output a page is.
@@ -171,6 +180,14 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_output_is_passed_over_when_others_go_between_two_pages() {
+        let ids: Vec<_> = (0..4).filter_map(|_| OutputId::random()).collect();
+        assert_eq!(place_after(&ids[1], ids.iter()), 2);
+        assert_eq!(place_after(&ids[1], ids[1..].iter()), 1);
+        assert_eq!(place_after(&ids[1], ids[2..].iter()), 0);
+    }
 
     #[test]
     fn an_address_names_an_output_or_a_part_of_it() {

@@ -28,6 +28,11 @@ impl Revision {
         self.since(&ProtocolVersion::V_2025_06_18)
     }
 
+    /// Sounds in results exist since 2025-03-26.
+    pub(super) fn has_audio(&self) -> bool {
+        self.since(&ProtocolVersion::V_2025_03_26)
+    }
+
     /// `structuredContent`, `outputSchema` and a tool's `title` exist since 2025-06-18.
     pub(super) fn has_structured_content(&self) -> bool {
         self.since(&ProtocolVersion::V_2025_06_18)
@@ -36,6 +41,11 @@ impl Revision {
     /// Links to resources in results exist since 2025-06-18.
     pub(super) fn has_resource_links(&self) -> bool {
         self.since(&ProtocolVersion::V_2025_06_18)
+    }
+
+    /// Tools and links have icons since 2025-11-25.
+    pub(super) fn has_icons(&self) -> bool {
+        self.since(&ProtocolVersion::V_2025_11_25)
     }
 
     /// `structuredContent` and `outputSchema` may be more than objects since 2026-07-28.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Arguments, Confirmation, ItemSink, Owner, PageRequest, ProgressSink, Tool, ToolAccess,
+    TraceContext,
 };
 
 /// Names one call in logs, in answers and to the script.
@@ -59,8 +60,8 @@ pub struct CallContext {
     pub budget: Option<Duration>,
     /// When the call was received, which the budget counts from; `None` counts it from the start of the run.
     pub received: Option<Instant>,
-    /// W3C trace context the caller sent, handed on to the script.
-    pub traceparent: Option<String>,
+    /// The trace the call belongs to, handed on to the script or the service.
+    pub trace: TraceContext,
     /// Whether a person has said yes to this call, or whoever starts it answers for that. A tool with a question
     /// runs for no other.
     pub is_confirmed: bool,

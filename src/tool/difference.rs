@@ -68,6 +68,7 @@ impl Tool {
             title,
             description,
             annotations,
+            icons,
             parameters,
             limits,
             retry,
@@ -84,6 +85,7 @@ impl Tool {
             && *title == other.title
             && *description == other.description
             && *annotations == other.annotations
+            && *icons == other.icons
             // The schema is made of all that is known of the parameters.
             && parameters.schema() == other.parameters.schema()
             && has_same_limits(limits, &other.limits)

@@ -14,6 +14,7 @@ mod difference;
 mod environment;
 mod failure;
 mod http;
+mod icon;
 mod items;
 mod json_path;
 mod limits;
@@ -30,6 +31,7 @@ mod sql;
 mod stored;
 pub mod template;
 mod test_case;
+mod trace;
 
 pub use access::ToolAccess;
 pub use action::{
@@ -45,6 +47,7 @@ pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
 pub use http::{Http, Redirects, Request, RequestTemplate, Secrets};
+pub use icon::{Icon, IconTheme};
 pub use items::ItemSink;
 pub use json_path::{InvalidJsonPath, JsonPath};
 pub use limits::{
@@ -62,6 +65,7 @@ pub use sql::{ConnectionUrl, Database, Location, PoolRules, Sql, SqlQueries, Sql
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
 pub use test_case::{Expectation, ExpectedError, TestCase};
+pub use trace::TraceContext;
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct Tool {
     pub description: String,
     /// The author's hints about what a call does to the world.
     pub annotations: Annotations,
+    /// Pictures for clients to show.
+    pub icons: Vec<Icon>,
     /// What it takes.
     pub parameters: Parameters,
     /// How much of it may run, and how long.

@@ -1,73 +1,27 @@
 //! The built-in tool over MCP, as raw lines.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::command::TOOLS;
-use crate::support::command;
+use crate::support::lines::LineClient;
 
-struct Client {
-    child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-    folder: tempfile::TempDir,
+fn greeted() -> LineClient {
+    LineClient::greeted(TOOLS)
 }
 
-impl Client {
-    fn greeted() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("gantz.yaml"), TOOLS).unwrap();
-        let mut child = command(folder.path(), &["serve", "--stdio"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let input = child.stdin.take().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut client = Self {
-            child,
-            input,
-            output,
-            folder,
-        };
-        client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}));
-        client.receive();
-        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        client
-    }
-
-    fn send(&mut self, message: &Value) {
-        writeln!(self.input, "{message}").unwrap();
-    }
-
-    fn receive(&mut self) -> Value {
-        serde_json::from_str(&self.output.next().unwrap().unwrap()).unwrap()
-    }
-
-    fn batch(&mut self, id: u32, arguments: &Value) {
-        self.send(
-            &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
-            "name": "batch", "arguments": arguments, "_meta": {"progressToken": "p"}}}),
-        );
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+fn batch(client: &mut LineClient, id: u32, arguments: &Value) {
+    client.send(
+        &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
+        "name": "batch", "arguments": arguments, "_meta": {"progressToken": "p"}}}),
+    );
 }
 
 #[test]
 fn batch_is_listed_last_and_tells_of_each_call_as_it_completes() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
     let listed = client.receive();
     let tools = listed["result"]["tools"].as_array().unwrap();
@@ -76,7 +30,8 @@ fn batch_is_listed_last_and_tells_of_each_call_as_it_completes() {
     assert_eq!(last["inputSchema"]["required"], json!(["calls"]));
 
     let items: Vec<Value> = (0..10).map(|n| json!({"n": n})).collect();
-    client.batch(
+    batch(
+        &mut client,
         2,
         &json!({"calls": [
             {"call_id": "all", "tool_name": "narrow", "for_each": items},
@@ -106,8 +61,8 @@ fn batch_is_listed_last_and_tells_of_each_call_as_it_completes() {
 
 #[test]
 fn a_batch_that_cannot_run_is_for_the_model_to_mend() {
-    let mut client = Client::greeted();
-    client.batch(3, &json!({"calls": [{"tool_name": "batch"}]}));
+    let mut client = greeted();
+    batch(&mut client, 3, &json!({"calls": [{"tool_name": "batch"}]}));
     let result = client.receive()["result"].clone();
     assert_eq!(result["isError"], true);
     let error = &result["structuredContent"]["error"];
@@ -120,15 +75,16 @@ fn a_batch_that_cannot_run_is_for_the_model_to_mend() {
 
 #[test]
 fn a_cancelled_batch_ends_its_calls_and_the_server_lives_on() {
-    let mut client = Client::greeted();
-    client.batch(4, &json!({"calls": [{"tool_name": "long"}]}));
+    let mut client = greeted();
+    batch(&mut client, 4, &json!({"calls": [{"tool_name": "long"}]}));
     while !client.folder.path().join("started").exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
     client.send(
         &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 4}}),
     );
-    client.batch(
+    batch(
+        &mut client,
         5,
         &json!({"calls": [{"tool_name": "make", "params": {"value": {"ok": true}}}]}),
     );
@@ -146,9 +102,10 @@ fn a_cancelled_batch_ends_its_calls_and_the_server_lives_on() {
 
 #[test]
 fn eight_built_in_calls_run_at_once() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     for n in 0..9 {
-        client.batch(
+        batch(
+            &mut client,
             100 + n,
             &json!({"calls": [{"tool_name": "hold", "params": {"n": n}}]}),
         );
@@ -173,7 +130,7 @@ fn eight_built_in_calls_run_at_once() {
 
 #[test]
 fn a_caller_may_tighten_a_batch_but_not_loosen_it() {
-    let mut client = Client::greeted();
+    let mut client = greeted();
     let items: Vec<Value> = (0..6).map(|n| json!({"n": n})).collect();
     let calls = json!([{"tool_name": "narrow", "for_each": items}]);
     let mut tightened = |id: u32, own: u32, asked: Value| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runner::executor::ScriptExecutor;
 use runner::tool::template::{ArgvTemplate, Safety, TextSurface, TextTemplate};
-use runner::tool::{Action, Invocation};
+use runner::tool::{Action, Invocation, TraceContext};
 use runner::tool::{FailureCode, MissingVariable, OnOverflow, OutputFormat, Program, Stdin};
 use serde_json::{Value, json};
 
@@ -92,7 +92,8 @@ async fn the_environment_is_the_tool_s_and_the_call_s_and_nothing_else() {
     let mut draft = argv("/usr/bin/env", &["-0"]);
     draft.environment.set("PYTHONUTF8", "0");
     draft.context.client = "inspector".to_owned();
-    draft.context.traceparent = Some("00-abc-def-01".to_owned());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    draft.context.trace = TraceContext::new(Some(parent), Some("a=1"), Some("user=7"));
     let call = draft.call();
     let run = ScriptExecutor::new().run(&call, ()).await;
     let text = run.result.unwrap().text;
@@ -104,13 +105,15 @@ async fn the_environment_is_the_tool_s_and_the_call_s_and_nothing_else() {
     assert_eq!(
         names,
         [
+            "BAGGAGE",
             "GANTZ_CALL_ID",
             "GANTZ_CLIENT",
             "GANTZ_DEADLINE_MS",
             "PATH",
             "PYTHONUNBUFFERED",
             "PYTHONUTF8",
-            "TRACEPARENT"
+            "TRACEPARENT",
+            "TRACESTATE"
         ]
     );
     assert!(text.contains(&format!("GANTZ_CALL_ID={}\0", call.id)));

@@ -136,6 +136,7 @@ impl Draft {
             title: None,
             description: "a test".to_owned(),
             annotations: Annotations::default(),
+            icons: Vec::new(),
             parameters: self.parameters,
             limits: ToolLimits {
                 max_parallel: 8.try_into().expect("not zero"),

@@ -8,6 +8,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+pub(crate) mod lines;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -49,6 +49,9 @@ impl Init {
         ));
         terminal.line(&format!("test it:   runner test {config}"));
         terminal.line(&format!("serve it:  runner serve {config}"));
+        terminal.line(&format!(
+            "connect:   runner snippet claude-code {config}   (or another client)"
+        ));
         Ok(Exit::Done)
     }
 }

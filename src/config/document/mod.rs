@@ -23,7 +23,8 @@ pub(crate) use later::{
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
 pub(crate) use tool::{
-    AnnotationHints, FallbackChoice, ParameterDeclaration, Tool, TypeName, Validation,
+    AnnotationHints, FallbackChoice, IconDeclaration, ParameterDeclaration, ThemeChoice, Tool,
+    TypeName, Validation,
 };
 pub(crate) use union::{EnvVariables, Group, Limit, Switch, TimeoutChoice};
 

@@ -37,6 +37,16 @@ choice! {
     }
 }
 
+choice! {
+    /// The background a picture is made for.
+    enum ThemeChoice {
+        /// A light one.
+        "light" Light,
+        /// A dark one.
+        "dark" Dark,
+    }
+}
+
 wire! {
     /// A tool: what it takes, what it runs, and how much of it may run.
     struct Tool in "a tool", Warned {
@@ -50,6 +60,8 @@ wire! {
         "description" description: Text,
         /// Hints for clients about what a call does to the world.
         "annotations" annotations: AnnotationHints,
+        /// Pictures that clients may show beside it.
+        "icons" icons: List<IconDeclaration>,
         /// What it takes.
         "parameters" parameters: List<ParameterDeclaration>,
         /// What it takes, as a whole JSON Schema (draft 2020-12), in place of `parameters`.
@@ -107,6 +119,19 @@ wire! {
         "idempotent" idempotent: bool,
         /// Reaches beyond this machine.
         "open_world" open_world: bool,
+    }
+
+    /// A picture that clients may show beside a tool.
+    struct IconDeclaration in "an icon", Warned {
+        /// Where it is: an https or http URL, or the picture itself as `data:image/...;base64,...`.
+        #[schemars(required)]
+        "src" src: Text,
+        /// Its type, such as `image/png`.
+        "mime_type" mime_type: Text,
+        /// Its sizes, such as `48x48`; `any` for one that scales.
+        "sizes" sizes: List<Text>,
+        /// The background it is made for. Default: both.
+        "theme" theme: ThemeChoice,
     }
 
     /// One parameter; any keyword of JSON Schema may stand beside these keys.

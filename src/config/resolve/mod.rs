@@ -4,6 +4,7 @@ mod confirm;
 mod databases;
 mod environment;
 mod http;
+mod icons;
 mod interpreter;
 mod later;
 mod limits;

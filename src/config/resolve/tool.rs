@@ -1,8 +1,8 @@
 //! One tool.
 
 use super::{
-    Context, both, confirm, http, later, limits, output, pages, parameters, resilience, script,
-    sql, test_cases,
+    Context, both, confirm, http, icons, later, limits, output, pages, parameters, resilience,
+    script, sql, test_cases,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -70,6 +70,7 @@ pub(super) fn resolve(
         title: declared.title.as_ref().map(|title| title.text.clone()),
         description,
         annotations: annotations(declared.annotations.as_ref().map(|given| &given.value)),
+        icons: icons::resolve(declared, problems),
         parameters,
         limits,
         retry,

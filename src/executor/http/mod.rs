@@ -19,6 +19,7 @@ mod trouble;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use reqwest::Client;
 use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep};
@@ -29,7 +30,7 @@ use super::output::{Capture, Recording, must_be_whole};
 use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
 use crate::store::Store;
-use crate::tool::{Call, Failure, FailureCode, Http, OnOverflow, Request};
+use crate::tool::{Call, Failure, FailureCode, Http, OnOverflow, Request, TraceContext};
 use exchange::{Exchange, Received};
 
 /// Sends requests over connections that all tools share. Clones share everything.
@@ -190,9 +191,24 @@ fn is_useless_past(call: &Call, http: &Http) -> bool {
     http.extract.is_some() || must_be_whole(rules) && !is_stored
 }
 
+/// Tells the service of the trace the call belongs to; what the file says has precedence.
+fn hand_on(trace: &TraceContext, headers: &mut HeaderMap) {
+    for (name, text) in trace.pairs() {
+        if !headers.contains_key(name)
+            && let Ok(text) = HeaderValue::from_str(text)
+        {
+            headers.insert(name, text);
+        }
+    }
+}
+
 fn request(call: &Call, http: &Http) -> Result<Request, Failure> {
     match http.request(&call.arguments) {
-        Ok(rendered) => rendered.map_err(|error| argument_error(&error)),
+        Ok(rendered) => {
+            let mut request = rendered.map_err(|error| argument_error(&error))?;
+            hand_on(&call.context.trace, &mut request.headers);
+            Ok(request)
+        }
         Err(missing) => Err(Failure::new(
             FailureCode::HttpError,
             format!(

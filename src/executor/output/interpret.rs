@@ -129,7 +129,7 @@ fn structured(text: &str, is_inline: bool, rules: &OutputRules) -> Result<Option
         OutputFormat::Mcp => mcp_result(whole(text)?)?,
     };
     check(&value, rules)?;
-    Ok((rules.format != OutputFormat::Text).then_some(value))
+    Ok(Some(value))
 }
 
 /// The object or list a text is as a whole, if it is one.

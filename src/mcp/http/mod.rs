@@ -4,6 +4,7 @@
 //! sessions, origins), keeps silent calls alive and puts its plain refusals into the protocol's own words.
 
 pub mod auth;
+mod batches;
 mod body;
 mod figures;
 mod hosts;
@@ -31,6 +32,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::auth::Access;
+use self::batches::Batches;
 use self::body::Bodies;
 pub use self::listener::ConnectionBounds;
 use self::sessions::Sessions;
@@ -101,6 +103,10 @@ pub fn router(runner: Arc<Runner>, options: &HttpOptions, stop: &CancellationTok
         .layer(from_fn_with_state(
             Arc::clone(&sessions),
             owners::keep_to_their_clients,
+        ))
+        .layer(from_fn_with_state(
+            Batches::new(Arc::clone(&sessions)),
+            batches::take_apart,
         ))
         .layer(from_fn(keep_alive::keep_alive))
         .layer(from_fn_with_state(

@@ -14,7 +14,7 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::{Stream, StreamExt};
-use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage, ServerResult};
 use rmcp::transport::common::server_side_http::{ServerSseMessage, SessionId};
 use rmcp::transport::streamable_http_server::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -93,6 +93,11 @@ impl Sessions {
             Some(session) => session.client.as_ref() == client,
             None => client.is_none(),
         }
+    }
+
+    /// The revision that was agreed on with the client of a session.
+    pub(super) fn revision(&self, id: &str) -> Option<ProtocolVersion> {
+        self.uses.lock().get(id)?.revision.clone()
     }
 
     /// Makes room for one more, if need be by ending the session that was unused longest.
@@ -195,7 +200,14 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> SdkResult<ServerJsonRpcMessage> {
-        self.inner.initialize_session(id, message).await
+        let answer = self.inner.initialize_session(id, message).await?;
+        if let ServerJsonRpcMessage::Response(response) = &answer
+            && let ServerResult::InitializeResult(agreed) = &response.result
+        {
+            let revision = Some(agreed.protocol_version.clone());
+            self.uses.note(id, |used| used.revision = revision);
+        }
+        Ok(answer)
     }
 
     async fn has_session(&self, id: &SessionId) -> SdkResult<bool> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use rmcp::model::ProtocolVersion;
 use rmcp::transport::common::server_side_http::SessionId;
 use tokio::time::Instant;
 
@@ -24,6 +25,8 @@ pub(super) struct Use {
     pub(super) streams: usize,
     /// The name of the client that opened it; `None` where no token was asked for.
     pub(super) client: Option<Arc<str>>,
+    /// The revision that was agreed on; `None` before the handshake.
+    pub(super) revision: Option<ProtocolVersion>,
     /// Its requests under way, by their ids.
     pub(super) in_flight: InFlight,
 }
@@ -36,6 +39,7 @@ impl Uses {
             requests: 0,
             streams: 0,
             client: None,
+            revision: None,
             in_flight: InFlight::default(),
         };
         self.lock().insert(id, used);

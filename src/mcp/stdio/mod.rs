@@ -2,6 +2,7 @@
 //!
 //! Standard output carries the protocol and nothing else; logs go to standard error.
 
+mod batches;
 mod transport;
 
 use std::sync::Arc;

@@ -4,11 +4,12 @@
 //! deserves better: a line that is no message is answered instead of dropped, a notification ahead of the
 //! first request is skipped instead of ending the server, and the end of the input is told at once.
 
+use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomData;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -16,8 +17,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::batches::{Batches, Outgoing};
 use crate::mcp::in_flight::InFlight;
-use crate::mcp::malformed;
+use crate::mcp::{array, malformed};
 
 /// The longest message, in bytes; the same as the largest body over HTTP.
 const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -38,6 +40,9 @@ pub(super) struct LineTransport<R, W> {
     skipping: bool,
     /// Whether a request has been seen; what comes before the first one and expects no answer is skipped.
     begun: bool,
+    /// Messages that came with the one before them; at most [`array::MOST`], since reading waits for them.
+    more: VecDeque<ClientJsonRpcMessage>,
+    batches: Batches,
     /// Refusals of ours that wait to be written; at most one, since reading waits for it.
     refusal: Option<Value>,
     /// Lines on their way to the writer, which has a task of its own: a sender that is cancelled half-way
@@ -60,6 +65,8 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
             line: Vec::new(),
             skipping: false,
             begun: false,
+            more: VecDeque::new(),
+            batches: Batches::default(),
             refusal: None,
             lines: Some(lines),
             unwritten: watch::Sender::new(0),
@@ -103,27 +110,85 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
         if text.is_empty() {
             return None;
         }
-        let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(text) else {
-            self.refusal = Some(malformed::answer(text));
+        if array::is_array(text) && self.batches.are_served() {
+            // What can be answered at once goes out before the messages go on: only one refusal waits at a time.
+            self.refusal = self.take_apart(text);
             return None;
-        };
-        self.admit(message, text.len())
+        }
+        match serde_json::from_slice(text) {
+            Err(_) => self.refusal = Some(malformed::answer(text)),
+            Ok(message) => match self.admit(message, text.len()) {
+                Err(refusal) => self.refusal = Some(refusal),
+                Ok(message) => return self.begun.then_some(message),
+            },
+        }
+        None
     }
 
+    /// Counts a request among those under way.
+    ///
+    /// # Errors
+    /// The refusal of one that has no place there.
     fn admit(
         &mut self,
         mut message: ClientJsonRpcMessage,
         length: usize,
-    ) -> Option<ClientJsonRpcMessage> {
+    ) -> Result<ClientJsonRpcMessage, Value> {
         if let ClientJsonRpcMessage::Request(request) = &mut message {
             self.begun = true;
             if let Err(refused) = self.in_flight.enter(request, length) {
                 let (code, id) = (refused.code.0, request.id.clone().into_json_value());
-                self.refusal = Some(malformed::error(code, &refused.message, &id));
-                return None;
+                return Err(malformed::error(code, &refused.message, &id));
             }
         }
-        self.begun.then_some(message)
+        Ok(message)
+    }
+
+    /// Takes an array of messages apart. What can be answered at once is, when nothing else is missing.
+    fn take_apart(&mut self, text: &[u8]) -> Option<Value> {
+        if !self.batches.has_room() {
+            let why = "too many arrays of messages are under way; read their answers first";
+            return Some(malformed::error(malformed::OVERLOADED, why, &Value::Null));
+        }
+        let messages = match array::split(text) {
+            Ok(messages) => messages,
+            Err(refusal) => return Some(refusal),
+        };
+        let (mut requests, mut answers) = (Vec::new(), Vec::new());
+        for message in messages {
+            match self.admit_part(&message) {
+                Err(refusal) => answers.push(refusal),
+                Ok(message) => {
+                    if let ClientJsonRpcMessage::Request(request) = &message {
+                        requests.push(request.id.clone());
+                    }
+                    self.more.push_back(message);
+                }
+            }
+        }
+        self.batches.open(requests, answers)
+    }
+
+    fn admit_part(&mut self, message: &Value) -> Result<ClientJsonRpcMessage, Value> {
+        if let Some(refusal) = array::refusal(message) {
+            return Err(refusal);
+        }
+        let text = message.to_string();
+        match serde_json::from_str(&text) {
+            Err(_) => Err(malformed::answer(text.as_bytes())),
+            Ok(message) => self.admit(message, text.len()),
+        }
+    }
+
+    /// Notes a request that the client calls off: an array does not wait for it.
+    fn note_call_off(&mut self, message: &ClientJsonRpcMessage) {
+        if let ClientJsonRpcMessage::Notification(notification) = message
+            && let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+            && let Some(id) = &cancelled.params.request_id
+            && let Some(answers) = self.batches.called_off(id)
+        {
+            self.refusal = Some(answers);
+        }
     }
 
     async fn write_refusal(&mut self) -> io::Result<()> {
@@ -146,6 +211,9 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
         loop {
             self.write_refusal().await?;
             self.until_answers_are_read().await;
+            if let Some(message) = self.more.pop_front() {
+                return Ok(Some(message));
+            }
             match self.next_line().await? {
                 Read::End => return Ok(None),
                 Read::TooLong => {
@@ -203,8 +271,18 @@ where
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let lines = self.lines.clone();
-        let line = serde_json::to_vec(&message).map(|text| Line::new(text, &self.unwritten));
-        async move { enqueue(lines, line?).await }
+        let text = match self.batches.outgoing(&message) {
+            Outgoing::Alone => serde_json::to_vec(&message).map(Some),
+            Outgoing::Together(answers) => serde_json::to_vec(&answers).map(Some),
+            Outgoing::Held => Ok(None),
+        };
+        let line = text.map(|text| text.map(|text| Line::new(text, &self.unwritten)));
+        async move {
+            match line? {
+                Some(line) => enqueue(lines, line).await,
+                None => Ok(()),
+            }
+        }
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
@@ -212,8 +290,9 @@ where
             tracing::warn!(%error, "standard input cannot be read");
             None
         });
-        if message.is_none() {
-            self.ended.cancel();
+        match &message {
+            Some(message) => self.note_call_off(message),
+            None => self.ended.cancel(),
         }
         message
     }

@@ -34,6 +34,7 @@ pub(super) fn tool() -> Tool {
         title: None,
         description: "a test".to_owned(),
         annotations: Annotations::default(),
+        icons: Vec::new(),
         parameters: parameters(),
         limits: ToolLimits {
             max_parallel: count(8),

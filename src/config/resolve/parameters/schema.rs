@@ -223,10 +223,14 @@ pub(super) fn check_headers<'a>(
             .as_ref()
             .map_or("string", |kind| kind.value.word());
         for (key, node) in &parameter.rest.others {
-            if key.text == HEADER {
-                check_header(node, Some(kind), &mut headers, problems);
-            } else {
-                check_header_places(node, key.text == "properties", &mut headers, problems);
+            match (key.text.as_str(), &node.kind) {
+                (HEADER, _) => check_header(node, Some(kind), &mut headers, problems),
+                ("properties", Kind::Map(properties)) => {
+                    for (_, property) in properties {
+                        check_header_places(property, true, &mut headers, problems);
+                    }
+                }
+                _ => check_header_places(node, false, &mut headers, problems),
             }
         }
     }
@@ -254,10 +258,10 @@ fn check_header_places(
                 .and_then(|(_, node)| node.text());
             for (key, value) in entries {
                 match (key.text.as_str(), &value.kind) {
-                    (HEADER, Kind::Scalar(_)) if reachable => {
+                    (HEADER, _) if reachable => {
                         check_header(value, kind, headers, problems);
                     }
-                    (HEADER, Kind::Scalar(_)) => problems.push(Diagnostic::error(
+                    (HEADER, _) => problems.push(Diagnostic::error(
                         key.span,
                         format!("`{HEADER}` may stand only where `properties` alone lead to it"),
                     )),
