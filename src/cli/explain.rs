@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use crate::tool::template::PairTemplate;
 use crate::tool::{
     Action, BucketUse, Catalog, Http, Invocation, KeyLimits, OnLimit, OnOverflow, Origin, Program,
-    Rate, Redirects, RetryPolicy, Script, Stdin, Tool, ToolAccess,
+    Rate, Redirects, RetryPolicy, Script, Stdin, TaskMode, TaskRules, Tool, ToolAccess,
 };
 
 #[derive(Debug, Args)]
@@ -162,7 +162,22 @@ fn resilience(tool: &Tool) -> Vec<Row> {
         row("retry", "retry", none(retry)),
         row("circuit breaker", "circuit_breaker", none(breaker)),
         row("cache", "cache", none(cache)),
+        row("task", "task", task(tool.task)),
     ]
+}
+
+fn task(rules: TaskRules) -> String {
+    let mode = match rules.mode {
+        TaskMode::Never => "never",
+        TaskMode::Auto if rules.makes_tasks() => "auto: yes",
+        TaskMode::Auto => "auto: no",
+        TaskMode::Always => "always",
+        TaskMode::Required => "required",
+    };
+    match rules.expected_duration {
+        Some(expected) => format!("{mode}, expected to take {}", shown(expected)),
+        None => mode.to_owned(),
+    }
 }
 
 fn retries(policy: &RetryPolicy) -> String {

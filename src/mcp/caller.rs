@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
-use crate::tool::{CallContext, Owner, ProgressSink, ToolAccess};
+use crate::tool::{CallContext, Owner, ProgressSink, Tape, ToolAccess};
 
 /// The longest client name that is handed on, in characters.
 const MAX_NAME: usize = 128;
@@ -37,6 +37,8 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
             .filter(|parent| is_traceparent(parent))
             .map(str::to_owned),
         started: None,
+        gate: None,
+        tape: Tape::default(),
     }
 }
 

@@ -34,6 +34,12 @@ pub(super) fn execution(tool: &Tool) -> String {
             format_args!(" (up to {} while it tells of progress)", seconds(longest)),
         );
     }
+    if let Some(expected) = tool.task.expected_duration {
+        append(
+            &mut text,
+            format_args!(", usually takes {}", seconds(expected)),
+        );
+    }
     text.push('.');
     text
 }

@@ -22,6 +22,7 @@ mod search;
 mod store;
 mod writer;
 
+pub(crate) use folder::{private_file, private_folder};
 pub use index::StoreLimits;
 pub use page::{Page, ReadError};
 pub use search::{InvalidPattern, Pattern};

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Owner, ProgressSink, Tool, ToolAccess};
+use super::{Arguments, Gate, Owner, ProgressSink, Tape, Tool, ToolAccess};
 
 /// Names one call in logs, in answers and to the script.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,10 @@ pub struct CallContext {
     /// Told once when the call has its place and is about to run, for a source of calls that keeps its own
     /// queue. A call that never runs never tells.
     pub started: Option<Arc<Notify>>,
+    /// What has to be written down before the call runs, if anything.
+    pub gate: Option<Gate>,
+    /// Keeps what is printed, for whoever has to know it before the call ends.
+    pub tape: Tape,
 }
 
 impl CallContext {
@@ -67,6 +71,20 @@ impl CallContext {
     pub fn tell_started(&self) {
         if let Some(started) = &self.started {
             started.notify_one();
+        }
+    }
+
+    /// Says that the call was taken: it waits for its turn, or has it.
+    pub fn tell_taken(&self) {
+        if let Some(gate) = &self.gate {
+            gate.take();
+        }
+    }
+
+    /// Waits until whatever has to be written down before the call runs is.
+    pub async fn may_start(&self) {
+        if let Some(gate) = &self.gate {
+            gate.opened().await;
         }
     }
 

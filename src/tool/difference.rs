@@ -71,6 +71,7 @@ impl Tool {
             retry,
             circuit_breaker,
             cache,
+            task,
             action,
             output,
             origins: _,
@@ -84,6 +85,7 @@ impl Tool {
             && has_same_limits(limits, &other.limits)
             && (retry, circuit_breaker, cache)
                 == (&other.retry, &other.circuit_breaker, &other.cache)
+            && *task == other.task
             && does_the_same(action, &other.action)
             && *output == other.output
     }

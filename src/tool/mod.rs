@@ -12,6 +12,7 @@ mod catalog;
 mod difference;
 mod environment;
 mod failure;
+mod gate;
 mod http;
 mod json_path;
 mod limits;
@@ -22,6 +23,8 @@ mod progress;
 mod resilience;
 mod schema;
 mod stored;
+mod tape;
+mod task;
 pub mod template;
 
 pub use access::ToolAccess;
@@ -36,6 +39,7 @@ pub use catalog::Catalog;
 pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
+pub use gate::Gate;
 pub use http::{Http, Redirects, Request, RequestTemplate, Secrets};
 pub use json_path::{InvalidJsonPath, JsonPath};
 pub use limits::{
@@ -48,6 +52,8 @@ pub use progress::{Progress, ProgressReports, ProgressSink};
 pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
 pub use stored::{OutputId, Owner, StoredOutput};
+pub use tape::{Printed, Stream, Tape};
+pub use task::{LONG_CALL, TaskMode, TaskRules};
 pub use template::ValueError;
 
 /// One tool of the catalog, ready to be called.
@@ -71,6 +77,8 @@ pub struct Tool {
     pub circuit_breaker: Option<BreakerRules>,
     /// Whether equal calls share an answer.
     pub cache: Option<CacheRules>,
+    /// When a call becomes a task.
+    pub task: TaskRules,
     /// What a call does.
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.

@@ -18,7 +18,7 @@ pub(crate) use concurrency::{
     OnLimitChoice, PerKey, RateDeclaration, RunnerConcurrency, ToolConcurrency,
 };
 pub(crate) use later::{
-    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TestCase, TimeoutClass,
+    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TaskChoice, TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
 pub(crate) use tool::{AnnotationHints, ParameterDeclaration, Tool, TypeName, Validation};

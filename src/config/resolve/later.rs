@@ -117,18 +117,6 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         problems,
     );
     no_effect(
-        tool.task.as_ref(),
-        "task",
-        "every call is answered when it is done",
-        problems,
-    );
-    no_effect(
-        tool.expected_duration.as_ref(),
-        "expected_duration",
-        "every call is answered when it is done",
-        problems,
-    );
-    no_effect(
         tool.confirm.as_ref(),
         "confirm",
         "mark the tool with `annotations: { destructive: true }`, and let the client ask",

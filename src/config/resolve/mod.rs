@@ -12,6 +12,7 @@ mod rates;
 mod remote;
 mod resilience;
 mod script;
+mod task;
 mod server;
 mod template;
 mod timeout;

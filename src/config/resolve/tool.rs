@@ -1,6 +1,8 @@
 //! One tool.
 
-use super::{Context, both, http, later, limits, output, parameters, remote, resilience, script};
+use super::{
+    Context, both, http, later, limits, output, parameters, remote, resilience, script, task,
+};
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
 use crate::config::schema::Wire;
@@ -40,6 +42,7 @@ pub(super) fn resolve(
     let retry = resilience::retry(context, declared, &mut origins, problems);
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
+    let task = task::rules(context, declared, &limits, &mut origins, problems);
     check_question(context, declared, &parameters, problems);
     check_mirrors(declared, &parameters, problems);
     if declared
@@ -62,6 +65,7 @@ pub(super) fn resolve(
         retry,
         circuit_breaker,
         cache,
+        task,
         action,
         output,
         origins,

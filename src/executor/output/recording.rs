@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::remarks::Remarks;
 use super::{Capture, Captured};
 use crate::store::{Receipt, Sink, Store};
-use crate::tool::{Owner, ProgressSink, StoredOutput, ToolName};
+use crate::tool::{Owner, ProgressSink, StoredOutput, Stream, Tape, ToolName};
 
 /// Where the whole of a stream is when an answer cannot hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(in crate::executor) struct Recording {
     capture: Capture,
     spill: Option<Spill>,
     remarks: Option<Remarks>,
+    tape: Option<(Tape, Stream)>,
 }
 
 /// What was made of a stream.
@@ -76,6 +77,7 @@ impl Recording {
             capture,
             spill: None,
             remarks: None,
+            tape: None,
         }
     }
 
@@ -105,6 +107,13 @@ impl Recording {
         self
     }
 
+    /// Shows what is kept to whoever looks at `tape` before the stream ends.
+    #[must_use]
+    pub(in crate::executor) fn taped(mut self, tape: Tape, stream: Stream) -> Self {
+        self.tape = Some((tape, stream));
+        self
+    }
+
     /// Whether the script told of progress since this was asked last.
     pub(in crate::executor) fn has_progressed(&mut self) -> bool {
         self.remarks.as_mut().is_some_and(Remarks::has_progressed)
@@ -121,9 +130,16 @@ impl Recording {
                 sink.push(bytes.to_vec());
             }
         }
+        let (capture, tape) = (&mut self.capture, &self.tape);
+        let mut keep = |bytes: &[u8]| {
+            capture.push(bytes);
+            if let Some((tape, stream)) = tape {
+                tape.push(*stream, bytes);
+            }
+        };
         match &mut self.remarks {
-            Some(remarks) => remarks.push(bytes, |log| self.capture.push(log)),
-            None => self.capture.push(bytes),
+            Some(remarks) => remarks.push(bytes, keep),
+            None => keep(bytes),
         }
     }
 

@@ -1,0 +1,513 @@
+//! The face of the tasks: who may have how many, who may see which, and what is under way here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
+use tokio::sync::broadcast;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::database::{Database, LedgerError};
+use super::entry::Entry;
+use super::instance::Instance;
+use super::rows::{self, Found, KeptOutput, NewRow};
+use super::task::{Ending, Task, TaskId};
+use super::upkeep;
+use crate::store::{Store, private_folder};
+use crate::tool::{CallId, Failure, FailureCode, OutputId, Owner, StoredOutput, Tape, ToolName};
+
+/// The folder of all tasks in the state directory.
+const FOLDER: &str = "tasks";
+
+/// Changes that a slow listener may be behind before it misses some.
+const UNHEARD: usize = 256;
+
+/// How long the last ends may take to be written down.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// What the tasks of a server may take up.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskLimits {
+    /// Tasks at once, ended ones included.
+    pub tasks: u64,
+    /// How long a task is kept after its end, and at most where its client asks for less.
+    pub ttl: Duration,
+    /// Bytes of all results and the outputs they point to.
+    pub quota: u64,
+    /// Bytes of one result.
+    pub result: usize,
+}
+
+impl Default for TaskLimits {
+    /// 1,000 tasks for an hour, in 1 GiB; 8 MiB for one result.
+    fn default() -> Self {
+        Self {
+            tasks: 1000,
+            ttl: Duration::from_hours(1),
+            quota: 1 << 30,
+            result: 8 << 20,
+        }
+    }
+}
+
+/// What time it is.
+pub type Clock = fn() -> SystemTime;
+
+/// Keeps the tasks of a server. Clones share everything; the default one keeps none.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Option<Arc<Shared>>);
+
+/// What a task is made of.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The tool it calls.
+    pub tool: ToolName,
+    /// The call.
+    pub call: CallId,
+    /// How long its client wants it to be kept, which can only be less than the limit.
+    pub ttl: Option<Duration>,
+    /// How often it is worth asking.
+    pub poll: Duration,
+    /// What its call prints.
+    pub tape: Tape,
+}
+
+/// Why a task is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// There is no such task, or it is somebody else's, or it has been kept long enough.
+    #[error("no task of yours has this id, or it has expired")]
+    Unknown,
+    /// The tasks cannot be read or written now.
+    #[error(transparent)]
+    Broken(#[from] LedgerError),
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    folder: PathBuf,
+    limits: TaskLimits,
+    clock: Clock,
+    store: Store,
+    pub(super) database: Database,
+    pub(super) instance: Instance,
+    live: Mutex<HashMap<TaskId, Live>>,
+    changes: broadcast::Sender<TaskId>,
+    working: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// What is known of a task that is under way here.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) tape: Tape,
+    pub(super) called_off: CancellationToken,
+    pub(super) message: Option<(String, SystemTime)>,
+    pub(super) has_news: bool,
+}
+
+impl Ledger {
+    /// The tasks of the server `name`, beside what `store` keeps. Tasks that were under way when their runner died have
+    /// failed when this returns. Needs a runtime of tokio around it.
+    ///
+    /// # Errors
+    /// When there is no state directory, or its database cannot be used.
+    pub async fn open(store: &Store, name: &str) -> Result<Self, LedgerError> {
+        Self::open_with(store, name, TaskLimits::default(), SystemTime::now).await
+    }
+
+    /// The same with other limits and another clock.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub async fn open_with(
+        store: &Store,
+        name: &str,
+        limits: TaskLimits,
+        clock: Clock,
+    ) -> Result<Self, LedgerError> {
+        let root = store.root().ok_or(LedgerError::Nowhere)?;
+        let folder = root.join(FOLDER).join(folder_name(name));
+        let place = folder.clone();
+        let begun = spawn_blocking(move || {
+            private_folder(true).create(&place)?;
+            Instance::begin(&place)
+        });
+        let instance = begun
+            .await
+            .map_err(|_| LedgerError::Closed)?
+            .map_err(|error| LedgerError::Folder(folder.clone(), error))?;
+        let shared = Arc::new(Shared {
+            database: Database::open(&folder).await?,
+            folder,
+            limits,
+            clock,
+            store: store.clone(),
+            instance,
+            live: Mutex::default(),
+            changes: broadcast::Sender::new(UNHEARD),
+            working: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        });
+        upkeep::settle(&shared).await?;
+        upkeep::tidy(&shared).await;
+        shared.adopt_outputs().await?;
+        tokio::spawn(upkeep::keep_up(Arc::downgrade(&shared)));
+        Ok(Self(Some(shared)))
+    }
+
+    /// Whether tasks can be kept.
+    pub const fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes a task down, and waits until it is safe.
+    ///
+    /// # Errors
+    /// `QUEUE_FULL` when there are too many that work; `INTERNAL` when the database fails.
+    pub async fn create(&self, new: NewTask) -> Result<Entry, Failure> {
+        let shared = self.shared().map_err(broken)?;
+        let id = TaskId::random()
+            .ok_or_else(|| Failure::new(FailureCode::Internal, "the machine has no random numbers for a task's id"))?;
+        let now = (shared.clock)();
+        let task = Task {
+            id,
+            tool: new.tool.to_string(),
+            status: super::Status::Working,
+            message: None,
+            created: now,
+            updated: now,
+            ttl: new.ttl.unwrap_or(shared.limits.ttl).min(shared.limits.ttl),
+            poll: new.poll,
+            payload: None,
+        };
+        let row = NewRow {
+            task: &task,
+            owner: &new.owner,
+            call: new.call.as_str(),
+            instance: shared.instance.name(),
+        };
+        let is_entered = shared.insert(&row).await.map_err(|error| broken(error.into()))?;
+        if !is_entered {
+            return Err(full(shared.limits.tasks));
+        }
+        let called_off = CancellationToken::new();
+        let live = Live {
+            tape: new.tape,
+            called_off: called_off.clone(),
+            message: None,
+            has_news: false,
+        };
+        shared.live().insert(task.id.clone(), live);
+        Ok(Entry::new(self.clone(), task, called_off))
+    }
+
+    /// A task as it is now, for its owner.
+    ///
+    /// # Errors
+    /// When `reader` has no such task, or the database fails.
+    pub async fn get(&self, id: &str, reader: &Owner) -> Result<Task, Unavailable> {
+        let shared = self.shared()?;
+        Ok(shared.find(id, reader).await?.task)
+    }
+
+    /// Calls a task off, for its owner. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// As [`Ledger::get`].
+    pub async fn cancel(&self, id: &str, owner: &Owner) -> Result<(), Unavailable> {
+        let shared = self.shared()?;
+        let found = shared.find(id, owner).await?;
+        if found.task.status.is_final() {
+            return Ok(());
+        }
+        if let Some(live) = shared.live().get(&found.task.id) {
+            live.called_off.cancel();
+            return Ok(());
+        }
+        // Another runner has it, and looks from time to time.
+        let mut to = shared.durable().await?;
+        rows::ask_to_cancel(&mut to, &found.task.id)
+            .await
+            .map_err(LedgerError::from)?;
+        Ok(())
+    }
+
+    /// Tells which tasks of this runner changed.
+    pub fn changes(&self) -> Option<broadcast::Receiver<TaskId>> {
+        Some(self.0.as_ref()?.changes.subscribe())
+    }
+
+    /// Runs what leads to the end of a task. It is waited for when the runner stops.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(shared) = &self.0 {
+            shared.working.spawn(work);
+        }
+    }
+
+    /// Removes the ended tasks that have been kept long enough.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expire(&self) -> Result<(), LedgerError> {
+        upkeep::expire(self.shared()?).await
+    }
+
+    /// Waits until the ends of all tasks here are written down, but not for ever, and lets go of the database.
+    pub async fn close(&self) {
+        let Some(shared) = &self.0 else { return };
+        shared.working.close();
+        if timeout(CLOSING, shared.working.wait()).await.is_err() {
+            tracing::error!("the ends of some tasks are not written down; the next start settles them");
+        }
+        shared.closing.cancel();
+        drop(timeout(CLOSING, shared.database.close()).await);
+    }
+
+    /// The most bytes one result may have.
+    pub fn longest_result(&self) -> usize {
+        self.0.as_ref().map_or(0, |shared| shared.limits.result)
+    }
+
+    pub(super) async fn closing(&self) {
+        match &self.0 {
+            Some(shared) => shared.closing.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn tell(&self, id: &TaskId, message: String) {
+        let Some(shared) = &self.0 else { return };
+        if let Some(live) = shared.live().get_mut(id) {
+            live.message = Some((message, (shared.clock)()));
+            live.has_news = true;
+        }
+        shared.changed(id);
+    }
+
+    pub(super) async fn end(
+        &self,
+        id: &TaskId,
+        ending: &Ending,
+        message: Option<&str>,
+        stored: Option<&StoredOutput>,
+    ) -> Result<(), LedgerError> {
+        let shared = self.shared()?;
+        let kept = match stored {
+            Some(stored) => shared.keep(stored).await,
+            None => None,
+        };
+        let ended = shared.end(id, ending, message, kept.as_ref()).await;
+        if ended.is_err() {
+            shared.remove_files(kept.map(|kept| kept.file));
+        }
+        ended
+    }
+
+    pub(super) fn forget(&self, id: &TaskId) {
+        if let Some(shared) = &self.0 {
+            shared.live().remove(id);
+        }
+    }
+
+    fn shared(&self) -> Result<&Arc<Shared>, LedgerError> {
+        self.0.as_ref().ok_or(LedgerError::Nowhere)
+    }
+}
+
+impl Shared {
+    pub(super) fn live(&self) -> MutexGuard<'_, HashMap<TaskId, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    pub(super) async fn durable(
+        &self,
+    ) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, LedgerError> {
+        Ok(self.database.durable.acquire().await?)
+    }
+
+    /// Tells whoever listens.
+    fn changed(&self, id: &TaskId) {
+        // Nobody has to.
+        drop(self.changes.send(id.clone()));
+    }
+
+    /// Makes room where that is needed, and enters a task; `false` where all there are work.
+    async fn insert(&self, row: &NewRow<'_>) -> Result<bool, sqlx::Error> {
+        let mut step = self.database.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut files = rows::expire(&mut step, self.now()).await?;
+        while rows::size(&mut step).await?.0 >= self.limits.tasks {
+            match rows::remove_oldest(&mut step, "").await? {
+                Some(file) => files.extend(file),
+                None => return Ok(false),
+            }
+        }
+        rows::insert(&mut step, row).await?;
+        step.commit().await?;
+        self.remove_files(files);
+        Ok(true)
+    }
+
+    async fn find(&self, id: &str, reader: &Owner) -> Result<Found, Unavailable> {
+        let id = TaskId::parse(id).ok_or(Unavailable::Unknown)?;
+        let mut found = self.look(&id, reader).await?.ok_or(Unavailable::Unknown)?;
+        if !found.task.status.is_final() && self.is_abandoned(&found.instance) {
+            upkeep::settle(self).await?;
+            found = self.look(&id, reader).await?.ok_or(Unavailable::Unknown)?;
+        }
+        let now = self.now();
+        let task = &mut found.task;
+        let age = now.duration_since(task.created).unwrap_or_default();
+        if task.status.is_final() {
+            if age >= task.ttl {
+                return Err(Unavailable::Unknown);
+            }
+        } else {
+            task.ttl += age;
+            if let Some((message, at)) = self.live().get(&id).and_then(|live| live.message.clone())
+            {
+                (task.message, task.updated) = (Some(message), at);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn look(&self, id: &TaskId, reader: &Owner) -> Result<Option<Found>, LedgerError> {
+        let mut from = self.durable().await?;
+        Ok(rows::find(&mut from, id, reader).await?)
+    }
+
+    fn is_abandoned(&self, instance: &str) -> bool {
+        !self.instance.is_alive(instance)
+    }
+
+    /// Writes an end down, and makes room for it where that is needed.
+    pub(super) async fn end(
+        &self,
+        id: &TaskId,
+        ending: &Ending,
+        message: Option<&str>,
+        kept: Option<&KeptOutput>,
+    ) -> Result<(), LedgerError> {
+        let mut step = self.database.durable.begin_with("BEGIN IMMEDIATE").await?;
+        rows::end(&mut step, id, ending, message, kept, self.now()).await?;
+        let files = self.make_room(&mut step, id).await?;
+        step.commit().await?;
+        self.remove_files(files);
+        self.changed(id);
+        Ok(())
+    }
+
+    /// Removes ended tasks, oldest first, until what is kept is within its quota; never the one of that id.
+    async fn make_room(
+        &self,
+        step: &mut SqliteConnection,
+        id: &TaskId,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        let mut files = Vec::new();
+        while rows::size(step).await?.1 > self.limits.quota {
+            match rows::remove_oldest(step, id.as_str()).await? {
+                Some(file) => files.extend(file),
+                None => break,
+            }
+        }
+        Ok(files)
+    }
+
+    /// Keeps an output for as long as its task, where it is not too large for that.
+    async fn keep(&self, stored: &StoredOutput) -> Option<KeptOutput> {
+        if stored.bytes > self.limits.quota / 4 {
+            return None;
+        }
+        let file = format!("{:016x}.out", getrandom::u64().ok()?);
+        let (store, id, to) = (
+            self.store.clone(),
+            stored.id.clone(),
+            self.folder.join(&file),
+        );
+        let keeping = spawn_blocking(move || store.keep(&id, &to));
+        match keeping.await {
+            Ok(Ok((owner, tool))) => Some(KeptOutput {
+                id: stored.id.to_string(),
+                owner: rows::name(&owner).map(str::to_owned),
+                file,
+                bytes: stored.bytes,
+                tool: tool.to_string(),
+            }),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the output of a task is kept no longer than this runner runs");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Lets the outputs be read that ended tasks kept.
+    async fn adopt_outputs(&self) -> Result<(), LedgerError> {
+        let mut from = self.durable().await?;
+        for kept in rows::outputs(&mut from).await? {
+            let owner = kept.owner.map_or(Owner::Bearer, |name| Owner::Client(name.into()));
+            let known = OutputId::parse(&kept.id).zip(ToolName::parse(&kept.tool).ok());
+            if let Some((id, tool)) = known {
+                self.store.adopt(id, owner, tool, self.folder.join(kept.file));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_files(&self, files: impl IntoIterator<Item = String>) {
+        let paths: Vec<PathBuf> = files
+            .into_iter()
+            .map(|file| self.folder.join(file))
+            .collect();
+        if !paths.is_empty() {
+            drop(spawn_blocking(move || {
+                for path in paths {
+                    drop(std::fs::remove_file(path));
+                }
+            }));
+        }
+    }
+}
+
+/// The folder of a server: its name may be a path, and is not one here.
+fn folder_name(name: &str) -> PathBuf {
+    let digest = Sha256::digest(name);
+    let digits: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Path::new(&digits).to_owned()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn broken(error: LedgerError) -> Failure {
+    Failure::new(
+        FailureCode::Internal,
+        format!("the call was not started, since its task cannot be written down: {error}"),
+    )
+    .remediation("see to the disk of the state directory, or call again without asking for tasks")
+}
+
+fn full(tasks: u64) -> Failure {
+    Failure::new(
+        FailureCode::QueueFull,
+        format!("all {tasks} tasks of this server are under way, and it keeps no more"),
+    )
+    .remediation("cancel some, wait until one ends, or call again without asking for tasks")
+    .retry_after(Duration::from_secs(1))
+    .with("tasks", tasks)
+}
