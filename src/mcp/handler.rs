@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    CompleteRequestMethod, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+    ErrorCode, GetTaskParams, GetTaskResult, Implementation, JsonObject,
     ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool as McpTool,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    TASKS_EXTENSION_ID, Tool as McpTool, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -20,6 +22,7 @@ use super::caller::{call_context, may_list, owner, tool_access};
 use super::list_changes::ListChanges;
 use super::progress::Teller;
 use super::revision::Revision;
+use super::tasks::{self, Started};
 use super::{client, convert, in_flight, outputs, panics};
 use crate::runner::Runner;
 use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome};
@@ -95,8 +98,12 @@ impl Handler {
         mut teller: Teller,
         context: &RequestContext<RoleServer>,
         revision: &Revision,
-    ) -> CallToolResponse {
+    ) -> Result<CallToolResponse, ErrorData> {
         let cancel = call.cancel.clone();
+        if call.tool.task.makes_tasks() {
+            // What takes long enough for a task shows signs of life from the start.
+            teller.begin();
+        }
         let ended = in_flight::ended(context);
         let running = self.runner.call(call);
         tokio::pin!(running);
@@ -123,7 +130,10 @@ impl Handler {
             }
         }
         let result = match outcome {
-            Some(outcome) => self.answered(&outcome, revision),
+            Some(outcome) => match convert::protocol_error(&outcome) {
+                Some(error) => return Err(error),
+                None => self.answered(&outcome, revision),
+            },
             // Dropping the call ends its process soon; nobody is there to be told.
             None if ended.is_cancelled() || client_is_gone(context, revision) => {
                 convert::refusal(&cancelled(), revision)
@@ -133,7 +143,29 @@ impl Handler {
                 self.answered(&running.await, revision)
             }
         };
-        self.complete_result(result)
+        Ok(self.complete_result(result))
+    }
+
+    /// Runs the call as a task, and gives its handle.
+    async fn run_as_task(
+        &self,
+        call: Call,
+        context: &RequestContext<RoleServer>,
+        revision: &Revision,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let result = match tasks::start(&self.runner, call, context, revision).await {
+            Some(Started::Task(mut created)) => {
+                created.meta = Some(self.signed(created.meta.take()));
+                return Ok(CallToolResponse::Task(*created));
+            }
+            Some(Started::Ended(outcome)) => match convert::protocol_error(&outcome) {
+                Some(error) => return Err(error),
+                None => self.answered(&outcome, revision),
+            },
+            Some(Started::Refused(failure)) => convert::refusal(&failure, revision),
+            None => convert::refusal(&cancelled(), revision),
+        };
+        Ok(self.complete_result(result))
     }
 
     /// Answers `tools/call`.
@@ -168,7 +200,11 @@ impl Handler {
             )
             .await;
         match prepared {
-            Ok(call) => Ok(self.run(call, teller, context, &revision).await),
+            Ok(call) if tasks::is_wanted(call.tool.task, &self.runner, context, &revision)? => {
+                // Its future is large, and every request would carry it.
+                Box::pin(self.run_as_task(call, context, &revision)).await
+            }
+            Ok(call) => self.run(call, teller, context, &revision).await,
             Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
             Err(failure) => Ok(self.complete_result(convert::refusal(&failure, &revision))),
         }
@@ -176,16 +212,7 @@ impl Handler {
 
     /// The result of a call, with the way to what it could not hold.
     fn answered(&self, outcome: &Outcome, revision: &Revision) -> CallToolResult {
-        let mut result = convert::result(outcome, revision);
-        // A result in MCP's own terms is handed on whole.
-        let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
-        if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
-            let has_reader =
-                builtin::served(&self.runner.catalog()).any(|tool| tool == BuiltinTool::ReadOutput);
-            let expiry = self.runner.store().expiry();
-            outputs::attach(&mut result, stored, has_reader, expiry, revision);
-        }
-        result
+        answered(&self.runner, outcome, revision)
     }
 
     fn complete_result(&self, mut result: CallToolResult) -> CallToolResponse {
@@ -196,11 +223,15 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_resources()
             .enable_tool_list_changed()
             .build();
+        if self.runner.tasks().is_open() {
+            let extensions = capabilities.extensions.get_or_insert_default();
+            extensions.insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
+        }
         let mut info = ServerConfig::new(capabilities).with_server_info(self.implementation());
         info.instructions
             .clone_from(&self.runner.catalog().description);
@@ -330,6 +361,38 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
+    // The SDK asks for the capability before these are called.
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let owner = owner(&context);
+        let getting = tasks::get(self.runner.tasks(), &request.task_id, &owner);
+        let mut result = panics::answered(getting).await?;
+        result.meta = Some(self.signed(result.meta.take()));
+        Ok(result)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = owner(&context);
+        panics::answered(tasks::update(self.runner.tasks(), &request.task_id, &owner)).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = owner(&context);
+        panics::answered(tasks::cancel(self.runner.tasks(), &request.task_id, &owner)).await
+    }
+
     /// Where the SDK sends every request it could not read: an unknown method, and a known one whose
     /// parameters are malformed. JSON-RPC 2.0 tells the two apart.
     async fn on_custom_request(
@@ -347,7 +410,7 @@ impl ServerHandler for Handler {
 }
 
 /// Methods served here; malformed parameters of these are an error of the parameters, not of the method.
-const KNOWN_METHODS: [&str; 9] = [
+const KNOWN_METHODS: [&str; 12] = [
     "initialize",
     "ping",
     "resources/list",
@@ -355,9 +418,26 @@ const KNOWN_METHODS: [&str; 9] = [
     "resources/templates/list",
     "server/discover",
     "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
     "tools/call",
     "tools/list",
 ];
+
+/// The result of a call, with the way to what it could not hold.
+pub(super) fn answered(runner: &Runner, outcome: &Outcome, revision: &Revision) -> CallToolResult {
+    let mut result = convert::result(outcome, revision);
+    // A result in MCP's own terms is handed on whole.
+    let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
+    if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
+        let has_reader =
+            builtin::served(&runner.catalog()).any(|tool| tool == BuiltinTool::ReadOutput);
+        let expiry = runner.store().expiry();
+        outputs::attach(&mut result, stored, has_reader, expiry, revision);
+    }
+    result
+}
 
 /// The place in a list of `length` tools that a cursor of ours stands for.
 fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {

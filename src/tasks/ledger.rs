@@ -115,6 +115,11 @@ pub(super) struct Live {
 }
 
 impl Ledger {
+    /// A ledger that keeps nothing.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
     /// The tasks of the server `name`, beside what `store` keeps. Tasks that were under way when their runner died have
     /// failed when this returns. Needs a runtime of tokio around it.
     ///
@@ -135,7 +140,7 @@ impl Ledger {
         clock: Clock,
     ) -> Result<Self, LedgerError> {
         let root = store.root().ok_or(LedgerError::Nowhere)?;
-        let folder = root.join(FOLDER).join(folder_name(name));
+        let folder = folder_of(root, name);
         let place = folder.clone();
         let begun = spawn_blocking(move || {
             private_folder(true).create(&place)?;
@@ -162,6 +167,13 @@ impl Ledger {
         shared.adopt_outputs().await?;
         tokio::spawn(upkeep::keep_up(Arc::downgrade(&shared)));
         Ok(Self(Some(shared)))
+    }
+
+    /// Whether the server `name` has had tasks beside what `store` keeps. Looks at the disk.
+    pub fn has_been_opened(store: &Store, name: &str) -> bool {
+        store
+            .root()
+            .is_some_and(|root| folder_of(root, name).exists())
     }
 
     /// Whether tasks can be kept.
@@ -482,15 +494,15 @@ impl Shared {
     }
 }
 
-/// The folder of a server: its name may be a path, and is not one here.
-fn folder_name(name: &str) -> PathBuf {
+/// The folder of the tasks of a server, whose name may be a path.
+fn folder_of(root: &Path, name: &str) -> PathBuf {
     let digest = Sha256::digest(name);
     let digits: String = digest
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Path::new(&digits).to_owned()
+    root.join(FOLDER).join(digits)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
