@@ -110,8 +110,7 @@ impl ScriptExecutor {
             timeout: time.timeout,
             extends_to: time.extends_to,
             grace: time.grace,
-            stdout: recording(&self.0.store, call)
-                .taped(call.context.tape.clone(), Stream::Stdout),
+            stdout: recording(&self.0.store, call).taped(call.context.tape.clone(), Stream::Stdout),
             stderr: Recording::new(Capture::new(STDERR_KEPT.0, STDERR_KEPT.1))
                 .heeding(call.context.progress.clone())
                 .taped(call.context.tape.clone(), Stream::Stderr),

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
     CompleteRequestMethod, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
-    ErrorCode, GetTaskParams, GetTaskResult, Implementation, JsonObject,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter,
-    TASKS_EXTENSION_ID, Tool as McpTool, UpdateTaskParams,
+    ErrorCode, GetTaskParams, GetTaskResult, Implementation, JsonObject, ListPromptsRequestMethod,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    MetaObject, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscriptionFilter, TASKS_EXTENSION_ID, Tool as McpTool,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -29,6 +29,9 @@ use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome}
 
 /// The key of `_meta` under which a result names the server (2026-07-28, "Result Metadata").
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// Where a result has what is beside the point.
+const META: &str = "_meta";
 
 /// Tools in one page of `tools/list`.
 const PAGE: usize = 500;
@@ -398,8 +401,17 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
+        let is_current = Revision::of(context.protocol_version()).is_stateless();
+        if let Some(asked) = tasks::asked(&request).filter(|_| is_current) {
+            let owner = owner(&context);
+            let listening =
+                tasks::listen(&asked, &self.runner, &self.list_changes, owner, &context);
+            let mut result = panics::answered(Box::pin(listening)).await?;
+            result.0[META][SERVER_INFO] = serde_json::json!(self.implementation());
+            return Ok(result);
+        }
         if KNOWN_METHODS.contains(&request.method.as_str()) {
             let message = format!("the parameters of `{}` are malformed", request.method);
             return Err(ErrorData::invalid_params(message, None));

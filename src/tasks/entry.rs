@@ -46,8 +46,10 @@ impl Entry {
 
     /// Says how far the task is.
     pub fn tell(&self, message: &str) {
-        self.ledger
-            .tell(&self.task.id, message.chars().take(LONGEST_MESSAGE).collect());
+        self.ledger.tell(
+            &self.task.id,
+            message.chars().take(LONGEST_MESSAGE).collect(),
+        );
     }
 
     /// Writes the end down, and waits until it is safe. `stored` is the output that the result points to. Where the

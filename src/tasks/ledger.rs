@@ -187,8 +187,12 @@ impl Ledger {
     /// `QUEUE_FULL` when there are too many that work; `INTERNAL` when the database fails.
     pub async fn create(&self, new: NewTask) -> Result<Entry, Failure> {
         let shared = self.shared().map_err(broken)?;
-        let id = TaskId::random()
-            .ok_or_else(|| Failure::new(FailureCode::Internal, "the machine has no random numbers for a task's id"))?;
+        let id = TaskId::random().ok_or_else(|| {
+            Failure::new(
+                FailureCode::Internal,
+                "the machine has no random numbers for a task's id",
+            )
+        })?;
         let now = (shared.clock)();
         let task = Task {
             id,
@@ -207,7 +211,10 @@ impl Ledger {
             call: new.call.as_str(),
             instance: shared.instance.name(),
         };
-        let is_entered = shared.insert(&row).await.map_err(|error| broken(error.into()))?;
+        let is_entered = shared
+            .insert(&row)
+            .await
+            .map_err(|error| broken(error.into()))?;
         if !is_entered {
             return Err(full(shared.limits.tasks));
         }
@@ -278,7 +285,9 @@ impl Ledger {
         let Some(shared) = &self.0 else { return };
         shared.working.close();
         if timeout(CLOSING, shared.working.wait()).await.is_err() {
-            tracing::error!("the ends of some tasks are not written down; the next start settles them");
+            tracing::error!(
+                "the ends of some tasks are not written down; the next start settles them"
+            );
         }
         shared.closing.cancel();
         drop(timeout(CLOSING, shared.database.close()).await);
@@ -470,10 +479,13 @@ impl Shared {
     async fn adopt_outputs(&self) -> Result<(), LedgerError> {
         let mut from = self.durable().await?;
         for kept in rows::outputs(&mut from).await? {
-            let owner = kept.owner.map_or(Owner::Bearer, |name| Owner::Client(name.into()));
+            let owner = kept
+                .owner
+                .map_or(Owner::Bearer, |name| Owner::Client(name.into()));
             let known = OutputId::parse(&kept.id).zip(ToolName::parse(&kept.tool).ok());
             if let Some((id, tool)) = known {
-                self.store.adopt(id, owner, tool, self.folder.join(kept.file));
+                self.store
+                    .adopt(id, owner, tool, self.folder.join(kept.file));
             }
         }
         Ok(())

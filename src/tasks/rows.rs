@@ -89,10 +89,7 @@ pub(super) async fn working(from: &mut SqliteConnection, instance: &str) -> Resu
 }
 
 /// The tasks of an instance that others asked to call off.
-pub(super) async fn called_off(
-    from: &mut SqliteConnection,
-    instance: &str,
-) -> Result<Vec<TaskId>> {
+pub(super) async fn called_off(from: &mut SqliteConnection, instance: &str) -> Result<Vec<TaskId>> {
     let rows: Vec<String> = sqlx::query_scalar(
         "SELECT id FROM tasks WHERE status = 'working' AND instance = ? AND cancel_requested = 1",
     )

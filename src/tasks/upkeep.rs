@@ -67,7 +67,11 @@ async fn note(shared: &Shared) -> Result<(), LedgerError> {
     if news.is_empty() {
         return Ok(());
     }
-    let mut step = shared.database.passing.begin_with("BEGIN IMMEDIATE").await?;
+    let mut step = shared
+        .database
+        .passing
+        .begin_with("BEGIN IMMEDIATE")
+        .await?;
     for (id, message, printed) in &news {
         rows::note(&mut step, id, message.as_ref(), printed.as_ref()).await?;
     }

@@ -18,7 +18,8 @@ pub(crate) use concurrency::{
     OnLimitChoice, PerKey, RateDeclaration, RunnerConcurrency, ToolConcurrency,
 };
 pub(crate) use later::{
-    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TaskChoice, TestCase, TimeoutClass,
+    Breaker, CacheDefaults, CacheRule, Database, PaginationDefaults, Retry, TaskChoice, TestCase,
+    TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
 pub(crate) use tool::{AnnotationHints, ParameterDeclaration, Tool, TypeName, Validation};

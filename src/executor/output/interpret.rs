@@ -172,7 +172,10 @@ fn mcp_result(value: Value) -> Result<Value, Failure> {
 
 /// Whether a value is an error of JSON-RPC in the place of a result.
 fn is_protocol_error(value: &Value) -> bool {
-    let Some(error) = value.get("error").filter(|_| value.get("content").is_none()) else {
+    let Some(error) = value
+        .get("error")
+        .filter(|_| value.get("content").is_none())
+    else {
         return false;
     };
     let code = error.get("code").and_then(Value::as_i64);

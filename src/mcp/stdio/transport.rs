@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::in_flight::InFlight;
-use crate::mcp::malformed;
+use crate::mcp::{malformed, tasks};
 
 /// The longest message, in bytes; the same as the largest body over HTTP.
 const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -103,7 +103,8 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
         if text.is_empty() {
             return None;
         }
-        let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(text) else {
+        let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&tasks::marked(text))
+        else {
             self.refusal = Some(malformed::answer(text));
             return None;
         };

@@ -6,12 +6,15 @@
 //! | `start` | which calls become tasks, and what runs one from its creation to its end |
 //! | `ending` | what an outcome means for a task |
 //! | `requests` | `tasks/get`, `tasks/update`, `tasks/cancel` |
+//! | `listen` | `subscriptions/listen` for tasks |
 //! | `wire` | tasks as the protocol shows them |
 
 mod ending;
+mod listen;
 mod requests;
 mod start;
 mod wire;
 
+pub(super) use listen::{asked, listen, marked};
 pub(super) use requests::{cancel, get, update};
 pub(super) use start::{Started, is_wanted, start};

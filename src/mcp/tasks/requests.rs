@@ -13,7 +13,10 @@ pub(in crate::mcp) async fn get(
     id: &str,
     owner: &Owner,
 ) -> Result<GetTaskResult, ErrorData> {
-    let task = ledger.get(id, owner).await.map_err(|error| refused(&error))?;
+    let task = ledger
+        .get(id, owner)
+        .await
+        .map_err(|error| refused(&error))?;
     Ok(wire::found(task))
 }
 

@@ -168,7 +168,12 @@ impl State {
 fn kept(answer: &Answer) -> Option<Arc<Kept>> {
     let output = answer.result.as_ref().ok()?;
     let says_error = || {
-        let said = |key| output.structured.as_ref().and_then(|result| result.get(key));
+        let said = |key| {
+            output
+                .structured
+                .as_ref()
+                .and_then(|result| result.get(key))
+        };
         said("isError") == Some(&Value::Bool(true)) || said("content").is_none()
     };
     let is_failure = output.is_mcp_result && says_error();
