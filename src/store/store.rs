@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// Lets an output be read that was kept at `path`, and counts it as one of this store's.
-    pub fn adopt(&self, id: OutputId, owner: Owner, tool: ToolName, path: PathBuf) {
+    pub fn adopt(&self, id: &OutputId, owner: Owner, tool: ToolName, path: PathBuf) {
         let Ok(bytes) = std::fs::metadata(&path).map(|metadata| metadata.len()) else {
             return;
         };
@@ -196,9 +196,9 @@ impl Store {
         let mut removed = Vec::new();
         let mut index = self.disk.index();
         if index.enter(id.clone(), entry, &mut removed) {
-            let granted = index.grant(&id, bytes, &mut removed);
-            index.written(&id, granted);
-            index.end(&id, Instant::now());
+            let granted = index.grant(id, bytes, &mut removed);
+            index.written(id, granted);
+            index.end(id, Instant::now());
         }
         drop(index);
         remove_files(removed);

@@ -98,7 +98,7 @@ pub(super) struct Shared {
     clock: Clock,
     store: Store,
     pub(super) database: Database,
-    pub(super) instance: Instance,
+    pub(super) instance: Arc<Instance>,
     live: Mutex<HashMap<TaskId, Live>>,
     changes: broadcast::Sender<TaskId>,
     working: TaskTracker,
@@ -156,7 +156,7 @@ impl Ledger {
             limits,
             clock,
             store: store.clone(),
-            instance,
+            instance: Arc::new(instance),
             live: Mutex::default(),
             changes: broadcast::Sender::new(UNHEARD),
             working: TaskTracker::new(),
@@ -384,7 +384,7 @@ impl Shared {
     async fn find(&self, id: &str, reader: &Owner) -> Result<Found, Unavailable> {
         let id = TaskId::parse(id).ok_or(Unavailable::Unknown)?;
         let mut found = self.look(&id, reader).await?.ok_or(Unavailable::Unknown)?;
-        if !found.task.status.is_final() && self.is_abandoned(&found.instance) {
+        if !found.task.status.is_final() && !self.is_alive(&found.instance).await {
             upkeep::settle(self).await?;
             found = self.look(&id, reader).await?.ok_or(Unavailable::Unknown)?;
         }
@@ -410,8 +410,14 @@ impl Shared {
         Ok(rows::find(&mut from, id, reader).await?)
     }
 
-    fn is_abandoned(&self, instance: &str) -> bool {
-        !self.instance.is_alive(instance)
+    /// Whether the runner of that name lives. In doubt, yes.
+    pub(super) async fn is_alive(&self, instance: &str) -> bool {
+        if instance == self.instance.name() {
+            return true;
+        }
+        let (ours, name) = (Arc::clone(&self.instance), instance.to_owned());
+        let looking = spawn_blocking(move || ours.is_alive(&name));
+        looking.await.unwrap_or(true)
     }
 
     /// Writes an end down, and makes room for it where that is needed.
@@ -478,17 +484,20 @@ impl Shared {
     /// Lets the outputs be read that ended tasks kept.
     async fn adopt_outputs(&self) -> Result<(), LedgerError> {
         let mut from = self.durable().await?;
-        for kept in rows::outputs(&mut from).await? {
-            let owner = kept
-                .owner
-                .map_or(Owner::Bearer, |name| Owner::Client(name.into()));
-            let known = OutputId::parse(&kept.id).zip(ToolName::parse(&kept.tool).ok());
-            if let Some((id, tool)) = known {
-                self.store
-                    .adopt(id, owner, tool, self.folder.join(kept.file));
+        let outputs = rows::outputs(&mut from).await?;
+        let (store, folder) = (self.store.clone(), self.folder.clone());
+        let adopting = spawn_blocking(move || {
+            for kept in outputs {
+                let owner = kept
+                    .owner
+                    .map_or(Owner::Bearer, |name| Owner::Client(name.into()));
+                let known = OutputId::parse(&kept.id).zip(ToolName::parse(&kept.tool).ok());
+                if let Some((id, tool)) = known {
+                    store.adopt(&id, owner, tool, folder.join(kept.file));
+                }
             }
-        }
-        Ok(())
+        });
+        adopting.await.map_err(|_| LedgerError::Closed)
     }
 
     pub(super) fn remove_files(&self, files: impl IntoIterator<Item = String>) {
@@ -509,11 +518,8 @@ impl Shared {
 /// The folder of the tasks of a server, whose name may be a path.
 fn folder_of(root: &Path, name: &str) -> PathBuf {
     let digest = Sha256::digest(name);
-    let digits: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
+    let digits = format!("{:016x}", u64::from_be_bytes(first));
     root.join(FOLDER).join(digits)
 }
 

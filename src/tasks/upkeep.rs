@@ -107,7 +107,7 @@ pub(super) async fn expire(shared: &Shared) -> Result<(), LedgerError> {
 pub(super) async fn settle(shared: &Shared) -> Result<(), LedgerError> {
     let mut from = shared.durable().await?;
     for instance in rows::instances(&mut from).await? {
-        if shared.instance.is_alive(&instance) {
+        if shared.is_alive(&instance).await {
             continue;
         }
         for found in rows::working(&mut from, &instance).await? {

@@ -151,6 +151,7 @@ impl Draft {
             retry: None,
             circuit_breaker: None,
             cache: None,
+            task: runner::tool::TaskRules::default(),
             action: Action::Script(Script {
                 invocation: self.invocation,
                 stdin: self.stdin,

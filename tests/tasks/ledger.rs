@@ -67,12 +67,12 @@ async fn a_task_is_kept_for_its_time_after_its_end_and_no_longer() {
     let slow = created(&ledger).await;
     let id = slow.task().id.as_str().to_owned();
     let short = NewTask {
-        ttl: Some(Duration::from_secs(60)),
+        ttl: Some(Duration::from_mins(1)),
         ..new(Owner::Bearer)
     };
     let short = ledger.create(short).await.unwrap();
     let short_id = short.task().id.as_str().to_owned();
-    assert_eq!(short.task().ttl, Duration::from_secs(60));
+    assert_eq!(short.task().ttl, Duration::from_mins(1));
     short.end(completed("x"), None, None).await;
     pass(59);
     assert!(is_there(&ledger, &short_id).await);

@@ -1,8 +1,15 @@
 //! Tasks over HTTP, from the call to the end.
 
 use std::fs;
+use std::sync::Arc;
 
+use runner::config::{LoadOptions, load_text};
+use runner::mcp::http::{HttpOptions, router};
+use runner::runner::Runner;
+use runner::store::{Store, StoreLimits};
+use runner::tasks::Ledger;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::served::{Endpoint, Folder, eventually};
 use crate::support::{Server, command};
@@ -299,13 +306,131 @@ async fn without_a_state_directory_tools_run_and_no_call_is_a_task() {
 async fn an_older_client_of_a_server_with_tasks_waits_for_the_answer() {
     let folder = Folder::new();
     let served: Server = folder.serve().server;
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": "slow_compute", "arguments": {"seconds": 0}, "task": {"ttl": 60_000}}});
-    let response = reqwest::Client::new()
-        .post(&served.url)
-        .header("Accept", "application/json, text/event-stream")
-        .header("Mcp-Protocol-Version", "2025-11-25")
-        .json(&call);
+    let request = |session: Option<&str>, message: Value| {
+        let request = reqwest::Client::new()
+            .post(&served.url)
+            .header("Accept", "application/json, text/event-stream")
+            .header("Mcp-Protocol-Version", "2025-11-25")
+            .json(&message);
+        match session {
+            Some(session) => request.header("Mcp-Session-Id", session),
+            None => request,
+        }
+    };
+    let extensions = json!({"io.modelcontextprotocol/tasks": {}});
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {"extensions": extensions},
+        "clientInfo": {"name": "old", "version": "0"}}});
+    let welcome = request(None, hello).send().await.unwrap();
+    let session = welcome.headers()["mcp-session-id"].to_str().unwrap();
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    request(Some(session), ready).send().await.unwrap();
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+        "name": "slow_compute", "arguments": {"seconds": 0, "label": "old"}, "task": {"ttl": 60_000}}});
+    let response = request(Some(session), call);
     let told = response.send().await.unwrap().text().await.unwrap();
+    assert!(told.contains("computed old"), "{told}");
     assert!(!told.contains("taskId"), "{told}");
+}
+
+#[tokio::test]
+async fn a_task_is_a_call_like_any_other() {
+    let folder = Folder::new();
+    let audit = folder.text("audit.log");
+    let options = ["--state-dir", &folder.state(), "--audit", &audit];
+    let served = Server::start_with(&folder.file("gantz.yaml"), &options);
+    let at = Endpoint::new(&served.url);
+    let id = at.start("slow_by_expectation", json!({})).await;
+    at.ended(&id).await;
+    let metrics = reqwest::get(served.at("/metrics")).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let counted = metrics.lines().find(|line| {
+        line.starts_with("runner_calls_total{") && line.contains("slow_by_expectation")
+    });
+    assert!(
+        counted.is_some_and(|line| line.contains("OK") && line.ends_with(" 1")),
+        "{metrics}"
+    );
+    eventually("the call is in the audit log", || {
+        let text = fs::read_to_string(&audit).unwrap_or_default();
+        text.contains("slow_by_expectation")
+    })
+    .await;
+    let log = fs::read_to_string(&audit).unwrap() + &served.said();
+    assert!(!log.contains(&id), "what opens a task is in no log: {log}");
+}
+
+#[tokio::test]
+async fn equal_calls_that_share_a_run_are_tasks_of_their_own() {
+    let folder = Folder::new();
+    let served = folder.serve();
+    let go = folder.text("go");
+    let arguments = json!({"file": go});
+    let first = served.at.start("shared_wait", arguments.clone()).await;
+    let second = served.at.start("shared_wait", arguments.clone()).await;
+    assert_ne!(first, second);
+    served.at.cancel(&first).await;
+    assert_eq!(served.at.ended(&first).await["status"], "cancelled");
+    fs::write(&go, "").unwrap();
+    assert_eq!(served.at.ended(&second).await["status"], "completed");
+    // What is known needs no task.
+    let known = served.at.call("shared_wait", arguments).await;
+    assert_eq!(known["resultType"], "complete");
+}
+
+#[tokio::test]
+async fn a_file_that_comes_to_have_tasks_offers_them_at_once() {
+    let folder = Folder::new();
+    let config = folder.file("gantz.yaml");
+    let whole = fs::read_to_string(&config).unwrap();
+    let without = "tools: [{ name: greet, description: Greet, script: { command: echo } }]";
+    fs::write(&config, without).unwrap();
+    let served = folder.serve();
+    assert!(
+        !folder.file("state").exists(),
+        "nothing is made before it is needed"
+    );
+    fs::write(&config, whole).unwrap();
+    let mut is_offered = false;
+    while !is_offered {
+        let offered = served.at.result("server/discover", json!({})).await;
+        is_offered = offered["capabilities"]["extensions"].is_object();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let id = served.at.start("slow_by_expectation", json!({})).await;
+    assert_eq!(served.at.ended(&id).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_call_whose_task_cannot_be_written_down_is_not_started() {
+    let folder = Folder::new();
+    let text = "tools: [{ name: t, description: T, task: always, script: { command: touch, args: [started] } }]";
+    let loaded = load_text(
+        &folder.file("gantz.yaml"),
+        text,
+        folder.path(),
+        &LoadOptions::default(),
+    );
+    let store = Store::new(Some(folder.file("state")), StoreLimits::default());
+    let runner = Arc::new(Runner::storing(loaded.unwrap().catalog, store.clone()));
+    let ledger = Ledger::open(&store, "s").await.unwrap();
+    runner.keep_tasks(ledger.clone());
+    // As a disk that fails would.
+    ledger.close().await;
+    let stop = CancellationToken::new();
+    let router = router(Arc::clone(&runner), &HttpOptions::default(), &stop);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let refused = Endpoint::new(&url).call("t", json!({})).await;
+    let error = &refused["structuredContent"]["error"];
+    assert_eq!(error["code"], "INTERNAL", "{refused}");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("the call was not started, since its task cannot be written down: "),
+        "{message}"
+    );
+    runner.drain().await;
+    assert!(!folder.file("started").exists());
+    stop.cancel();
 }

@@ -67,7 +67,7 @@ impl Client {
     }
 
     pub(crate) fn until(&mut self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         loop {
             let task = self.get(id);
             if wanted(&task) {

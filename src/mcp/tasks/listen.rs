@@ -124,8 +124,8 @@ pub(in crate::mcp) async fn listen(
         let is_any = tokio::select! {
             () = context.ct.cancelled() => break,
             () = runner.stopping() => break,
-            changed = lists.changed(), if wants_tools => {
-                if changed.is_err() {
+            list = lists.changed(), if wants_tools => {
+                if list.is_err() {
                     break;
                 }
                 let notice = ToolListChangedNotification::default();

@@ -2,6 +2,7 @@
 
 mod breaking;
 mod caching;
+mod gated;
 mod retrying;
 
 use std::num::NonZeroU32;
@@ -19,7 +20,7 @@ use crate::tool::{
     Action, Annotations, Arguments, BreakerRules, BucketUse, CacheRules, Call, CallContext, CallId,
     Catalog, Environment, Failure, FailureCode, Groups, Invocation, OnLimit, OnOverflow, Origins,
     Output, OutputFormat, OutputRules, Parameters, Program, Rate, RateLimit, RetryPolicy,
-    RunnerLimits, Script, Stdin, Tool, ToolLimits, ToolName,
+    RunnerLimits, Script, Stdin, TaskRules, Tool, ToolLimits, ToolName,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -49,6 +50,7 @@ pub(super) fn tool() -> Tool {
         retry: None,
         circuit_breaker: None,
         cache: None,
+        task: TaskRules::default(),
         action: Action::Script(Script {
             invocation: Invocation::Argv {
                 program: Program {
