@@ -3,7 +3,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `task` | [`Task`], its [`Status`], and how it can end |
-//! | `ledger` | [`Ledger`]: the face of all of it; bounds, owners, what is under way here |
+//! | `ledger` | [`Ledger`]: the face of all of it, and its limits |
+//! | `shared` | each step that is taken: bounds, owners, what is under way here |
 //! | `entry` | [`Entry`]: a task that is under way, and its end |
 //! | `database` | the embedded database: what is written down, and when it is safe |
 //! | `rows` | the same, as rows |
@@ -19,6 +20,7 @@ mod entry;
 mod instance;
 mod ledger;
 mod rows;
+mod shared;
 mod task;
 mod upkeep;
 

@@ -8,8 +8,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::database::LedgerError;
-use super::ledger::Shared;
 use super::rows::{self, Found};
+use super::shared::Shared;
 use super::task::{Ending, Fault};
 use crate::tool::{Failure, FailureCode, Printed};
 
@@ -131,7 +131,7 @@ fn orphaned(found: &Found) -> Fault {
     let tool = &found.task.tool;
     let message =
         format!("the runner died while `{tool}` was under way, and its processes with it");
-    let failure = Failure::new(FailureCode::Internal, message.as_str())
+    let failure = Failure::new(FailureCode::Cancelled, message.as_str())
         .remediation("look at what it had printed until then, and call again")
         .with("call_id", found.call.as_str())
         .with("stdout", String::from_utf8_lossy(stdout))

@@ -10,6 +10,9 @@ use runner::tasks::{
 };
 use runner::tool::{CallId, Failure, FailureCode, Owner, Tape, ToolName};
 use serde_json::{Map, json};
+use sqlx::Connection;
+
+use crate::served::LONG;
 
 pub(crate) fn store(root: &Path) -> Store {
     Store::new(Some(root.to_owned()), StoreLimits::default())
@@ -93,6 +96,54 @@ async fn a_task_is_kept_for_its_time_after_its_end_and_no_longer() {
     ledger.expire().await.unwrap();
     assert!(!is_there(&ledger, &id).await);
     ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_timer_removes_what_has_expired() {
+    static NOW: AtomicU64 = AtomicU64::new(1_000_000);
+    fn clock() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::SeqCst))
+    }
+    let root = tempfile::tempdir().unwrap();
+    let store = store(root.path());
+    let ledger = Ledger::open_with(&store, "s", TaskLimits::default(), clock)
+        .await
+        .unwrap();
+    ended(&ledger, "old").await;
+    NOW.fetch_add(3600, Ordering::SeqCst);
+    let young = ended(&ledger, "young").await;
+    assert_eq!(rows(root.path()).await.len(), 2, "nobody has looked yet");
+    // Its ticks are half a second apart, and each 120th of them looks.
+    tokio::time::pause();
+    for _ in 0..121 {
+        tokio::time::advance(Duration::from_millis(501)).await;
+    }
+    tokio::time::resume();
+    eventually("the old one is gone", async || {
+        rows(root.path()).await == [young.clone()]
+    })
+    .await;
+    ledger.close().await;
+}
+
+/// The ids of the tasks that are written down.
+async fn rows(root: &Path) -> Vec<String> {
+    let servers = std::fs::read_dir(root.join("tasks")).unwrap();
+    let server = servers.map(|entry| entry.unwrap().path()).next().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(server.join("tasks.db"));
+    let mut database = sqlx::SqliteConnection::connect_with(&options)
+        .await
+        .unwrap();
+    let rows = sqlx::query_scalar("SELECT id FROM tasks ORDER BY number");
+    rows.fetch_all(&mut database).await.unwrap()
+}
+
+async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let begun = tokio::time::Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < LONG, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
