@@ -109,9 +109,11 @@ async fn a_timer_removes_what_has_expired() {
     let ledger = Ledger::open_with(&store, "s", TaskLimits::default(), clock)
         .await
         .unwrap();
+    let slow = created(&ledger).await;
+    let young = slow.task().id.as_str().to_owned();
     ended(&ledger, "old").await;
     NOW.fetch_add(3600, Ordering::SeqCst);
-    let young = ended(&ledger, "young").await;
+    slow.end(completed("young"), None, None).await;
     assert_eq!(rows(root.path()).await.len(), 2, "nobody has looked yet");
     // Its ticks are half a second apart, and each 120th of them looks.
     tokio::time::pause();
