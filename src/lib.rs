@@ -11,7 +11,7 @@
 //! | 6 | `cases` | calls with expectations: what `runner test` runs and reports |
 //! | 5 | `batch` | many calls as one: what waits for what, and when each starts |
 //! | 4 | `runner` | the one way a call runs |
-//! | 3 | `scheduler`, `executor` | who runs when; how a call is carried out |
+//! | 3 | `scheduler`, `executor`, `tasks` | who runs when; how a call is carried out; calls that outlive their connection |
 //! | 2 | `config`, `store` | from the text of a file to a checked catalog; output too large for an answer |
 //! | 1 | `tool` | the vocabulary, without I/O |
 //! | 0 | `metrics`, `telemetry` | what is counted, and how Prometheus reads it; what is written about the work |
@@ -32,5 +32,6 @@ pub mod scheduler;
 pub mod server;
 pub mod shutdown;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod tool;

@@ -303,6 +303,7 @@ impl Running {
             Ended::Asked => self.runner.drain().await,
             Ended::ClientGone => self.runner.abandon().await,
         };
+        self.runner.tasks().close().await;
         self.stop.cancel();
         if !self.serving.is_finished() {
             let abort = self.serving.abort_handle();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each room. Rooms on one floor do not import each other.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("main", 9),
     ("cli", 8),
     ("server", 7),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("runner", 4),
     ("scheduler", 3),
     ("executor", 3),
+    ("tasks", 3),
     ("config", 2),
     ("store", 2),
     ("tool", 1),

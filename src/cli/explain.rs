@@ -12,7 +12,7 @@ use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
     Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
     Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin,
-    TIMEOUT_ARGUMENT, Tool, ToolAccess, spoken,
+    TIMEOUT_ARGUMENT, TaskMode, TaskRules, Tool, ToolAccess, spoken,
 };
 
 #[derive(Debug, Args)]
@@ -175,6 +175,7 @@ fn resilience(tool: &Tool) -> Vec<Row> {
         row("circuit breaker", "circuit_breaker", none(breaker)),
         row("cache", "cache", none(cache)),
         row("pages", "pagination", none(pages)),
+        row("task", "task", task(tool.task)),
     ]
 }
 
@@ -192,6 +193,20 @@ fn person(tool: &Tool) -> Vec<Row> {
         row("asks a person", "confirm", question),
         row("cannot be asked", "confirm_fallback", fallback.to_owned()),
     ]
+}
+
+fn task(rules: TaskRules) -> String {
+    let mode = match rules.mode {
+        TaskMode::Never => "never",
+        TaskMode::Auto if rules.makes_tasks() => "auto: yes",
+        TaskMode::Auto => "auto: no",
+        TaskMode::Always => "always",
+        TaskMode::Required => "required",
+    };
+    match rules.expected_duration {
+        Some(expected) => format!("{mode}, expected to take {}", shown(expected)),
+        None => mode.to_owned(),
+    }
 }
 
 fn retries(policy: &RetryPolicy) -> String {

@@ -1,5 +1,6 @@
 //! `runner serve`: every tool of a file, live.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::reload::{Event, FileWatch, Reloader};
 use crate::runner::{Journal, Runner};
 use crate::server::{App, Ended, Listen, StartError, change_access};
 use crate::shutdown;
+use crate::tasks::Ledger;
 use crate::telemetry::{Lines, Redactor, open_audit};
 
 /// How long the last records of the audit log may take.
@@ -101,6 +103,7 @@ impl Serve {
             }
         };
         app.runner().keep_journal(journal.clone());
+        self.keep_tasks(app.runner(), terminal).await;
         self.announce(&app, terminal);
         let mut running = app.start();
         let runner = Arc::clone(running.runner());
@@ -184,8 +187,36 @@ impl Serve {
         loop {
             let event = reloader.next(runner).await;
             reloading::report(&event, &self.config, &self.overridden(), terminal);
+            self.keep_tasks(runner, terminal).await;
             if matches!(event, Event::Abandoned) {
                 return;
+            }
+        }
+    }
+
+    /// Opens the tasks of the file, where it has tools whose calls become tasks or there are any from before.
+    async fn keep_tasks(&self, runner: &Runner, terminal: &Terminal) {
+        if runner.tasks().is_open() {
+            return;
+        }
+        let catalog = runner.catalog();
+        let wanted = catalog.tools().find(|tool| tool.task.makes_tasks());
+        // Runners of one file share its tasks, by whatever way it is named.
+        let path = fs::canonicalize(&self.config).unwrap_or_else(|_| self.config.clone());
+        let name = path.to_string_lossy();
+        if wanted.is_none() && !Ledger::has_been_opened(runner.store(), &name) {
+            return;
+        }
+        match Ledger::open(runner.store(), &name).await {
+            Ok(ledger) => runner.keep_tasks(ledger),
+            Err(error) => {
+                terminal.error(&match wanted {
+                    Some(tool) => format!(
+                        "warning: no call becomes a task, though `{}` asks for it: {error}",
+                        tool.name
+                    ),
+                    None => format!("warning: the tasks of this file cannot be read: {error}"),
+                });
             }
         }
     }

@@ -16,7 +16,7 @@ use super::process::{Bounds, End, Ended, Roll, Running, Stops, supervise};
 use super::verdict::{Terms, verdict};
 use crate::guard;
 use crate::store::Store;
-use crate::tool::{Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat};
+use crate::tool::{Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat, Stream};
 
 /// What is kept of standard error: a little of its beginning, more of its end.
 const STDERR_KEPT: (usize, usize) = (4 * 1024, 60 * 1024);
@@ -110,10 +110,12 @@ impl ScriptExecutor {
             timeout: time.timeout,
             extends_to: time.extends_to,
             grace: time.grace,
-            stdout: recording(&self.0.store, call),
+            stdout: recording(&self.0.store, call).taped(call.context.tape.clone(), Stream::Stdout),
             stderr: Recording::new(Capture::new(STDERR_KEPT.0, STDERR_KEPT.1))
-                .heeding(call.context.progress.clone()),
+                .heeding(call.context.progress.clone())
+                .taped(call.context.tape.clone(), Stream::Stderr),
         };
+        call.context.tape.rewind();
         // Dropped with this future, the guard tells the supervisor that nobody waits any more.
         let abandoned = CancellationToken::new();
         let _guard = abandoned.clone().drop_guard();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
-use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, ToolAccess, TraceContext};
+use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, Tape, ToolAccess, TraceContext};
 
 /// The longest client name that is handed on, in characters.
 const MAX_NAME: usize = 128;
@@ -35,6 +35,8 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
             context.meta.get_baggage(),
         ),
         started: None,
+        gate: None,
+        tape: Tape::default(),
     }
 }
 

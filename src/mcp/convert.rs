@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolResult, ContentBlock, JsonObject, MetaObject, ResultType, Tool as McpTool,
+    CallToolResult, ContentBlock, ErrorCode, JsonObject, MetaObject, ResultType, Tool as McpTool,
     ToolAnnotations,
 };
 use serde_json::{Value, json};
@@ -150,6 +151,23 @@ fn passed_through(output: &Output, revision: &Revision) -> CallToolResult {
         }
         _ => CallToolResult::success(vec![ContentBlock::text(output.text.clone())]),
     }
+}
+
+/// The error of a script that answers in MCP's own terms, and says that there is no result.
+pub(super) fn protocol_error(outcome: &Outcome) -> Option<ErrorData> {
+    let output = outcome.result.as_ref().ok();
+    let error = output
+        .filter(|output| output.is_mcp_result)?
+        .structured
+        .as_ref()?
+        .get("error")?;
+    let code = i32::try_from(error.get("code")?.as_i64()?).ok()?;
+    let message = error.get("message")?.as_str()?.to_owned();
+    Some(ErrorData::new(
+        ErrorCode(code),
+        message,
+        error.get("data").cloned(),
+    ))
 }
 
 /// A failure as the result of `tools/call`, for a call that never became one.

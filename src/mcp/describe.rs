@@ -39,6 +39,12 @@ pub(super) fn execution(tool: &Tool) -> String {
             format_args!(" (up to {} while it tells of progress)", spoken(longest)),
         );
     }
+    if let Some(expected) = tool.task.expected_duration {
+        append(
+            &mut text,
+            format_args!(", usually takes {}", spoken(expected)),
+        );
+    }
     text.push('.');
     if tool.confirmation.is_some() {
         text.push_str(" A person is asked before each call.");

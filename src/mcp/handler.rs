@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool as McpTool,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    CompleteRequestMethod, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+    ErrorCode, GetTaskParams, GetTaskResult, Implementation, JsonObject, ListPromptsRequestMethod,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    MetaObject, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscriptionFilter, TASKS_EXTENSION_ID, Tool as McpTool,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -21,12 +23,16 @@ use super::confirm::{Asking, Reply, Settled};
 use super::list_changes::ListChanges;
 use super::progress::Teller;
 use super::revision::Revision;
+use super::tasks::{self, Started};
 use super::{client, convert, in_flight, outputs, panics};
 use crate::runner::Runner;
-use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome};
+use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome, Tool};
 
 /// The key of `_meta` under which a result names the server (2026-07-28, "Result Metadata").
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// Where a result has what is beside the point.
+const META: &str = "_meta";
 
 /// Tools in one page of `tools/list`.
 const PAGE: usize = 500;
@@ -99,8 +105,12 @@ impl Handler {
         mut teller: Teller,
         context: &RequestContext<RoleServer>,
         revision: &Revision,
-    ) -> CallToolResponse {
+    ) -> Result<CallToolResponse, ErrorData> {
         let cancel = call.cancel.clone();
+        if call.tool.task.makes_tasks() {
+            // What takes long enough for a task shows signs of life from the start.
+            teller.begin();
+        }
         let ended = in_flight::ended(context);
         let running = self.runner.call(call);
         tokio::pin!(running);
@@ -127,7 +137,10 @@ impl Handler {
             }
         }
         let result = match outcome {
-            Some(outcome) => self.answered(&outcome, revision),
+            Some(outcome) => match convert::protocol_error(&outcome) {
+                Some(error) => return Err(error),
+                None => self.answered(&outcome, revision),
+            },
             // Dropping the call ends its process soon; nobody is there to be told.
             None if ended.is_cancelled() || client_is_gone(context, revision) => {
                 convert::refusal(&cancelled(), revision)
@@ -137,7 +150,29 @@ impl Handler {
                 self.answered(&running.await, revision)
             }
         };
-        self.complete_result(result)
+        Ok(self.complete_result(result))
+    }
+
+    /// Runs the call as a task, and gives its handle.
+    async fn run_as_task(
+        &self,
+        call: Call,
+        context: &RequestContext<RoleServer>,
+        revision: &Revision,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let result = match tasks::start(&self.runner, call, context, revision).await {
+            Some(Started::Task(mut created)) => {
+                created.meta = Some(self.signed(created.meta.take()));
+                return Ok(CallToolResponse::Task(*created));
+            }
+            Some(Started::Ended(outcome)) => match convert::protocol_error(&outcome) {
+                Some(error) => return Err(error),
+                None => self.answered(&outcome, revision),
+            },
+            Some(Started::Refused(failure)) => convert::refusal(&failure, revision),
+            None => convert::refusal(&cancelled(), revision),
+        };
+        Ok(self.complete_result(result))
     }
 
     /// A call that may be run, or the answer to one that may not, or not yet: where its tool needs a person's word.
@@ -205,14 +240,18 @@ impl Handler {
             .await;
         match prepared {
             Ok(call) => {
-                let call = match self
-                    .settled(call, reply, &mut teller, context, &revision)
-                    .await?
-                {
+                let settled = self.settled(call, reply, &mut teller, context, &revision);
+                let call = match settled.await? {
                     Ok(call) => call,
                     Err(answer) => return Ok(answer),
                 };
-                Ok(self.run(call, teller, context, &revision).await)
+                if !call.reads_on()
+                    && tasks::is_wanted(call.tool.task, &self.runner, context, &revision)?
+                {
+                    // Its future is large, and every request would carry it.
+                    return Box::pin(self.run_as_task(call, context, &revision)).await;
+                }
+                self.run(call, teller, context, &revision).await
             }
             Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
             Err(failure) => Ok(self.complete_result(convert::refusal(&failure, &revision))),
@@ -221,16 +260,7 @@ impl Handler {
 
     /// The result of a call, with the way to what it could not hold.
     fn answered(&self, outcome: &Outcome, revision: &Revision) -> CallToolResult {
-        let mut result = convert::result(outcome, revision);
-        // A result in MCP's own terms is handed on whole.
-        let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
-        if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
-            let has_reader =
-                builtin::served(&self.runner.catalog()).any(|tool| tool == BuiltinTool::ReadOutput);
-            let expiry = self.runner.store().expiry();
-            outputs::attach(&mut result, stored, has_reader, expiry, revision);
-        }
-        result
+        answered(&self.runner, outcome, revision)
     }
 
     fn complete_result(&self, mut result: CallToolResult) -> CallToolResponse {
@@ -241,11 +271,15 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_resources()
             .enable_tool_list_changed()
             .build();
+        if self.runner.tasks().is_open() {
+            let extensions = capabilities.extensions.get_or_insert_default();
+            extensions.insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
+        }
         let mut info = ServerConfig::new(capabilities).with_server_info(self.implementation());
         info.instructions
             .clone_from(&self.runner.catalog().description);
@@ -320,12 +354,8 @@ impl ServerHandler for Handler {
         let revision = Revision::of(context.protocol_version());
         let tool = self.runner.catalog().get(&request.name).cloned();
         let mut response = panics::answered(self.call(request, &context)).await?;
-        // The structured content of such a tool is what its schema promises, which a failure is not; the text has it.
-        if tool.is_some_and(|tool| convert::promises_structure(&tool, &revision))
-            && let CallToolResponse::Complete(result) = &mut response
-            && result.is_error == Some(true)
-        {
-            result.structured_content = None;
+        if let (Some(tool), CallToolResponse::Complete(result)) = (tool, &mut response) {
+            keep_promise(&tool, result, &revision);
         }
         Ok(response)
     }
@@ -387,6 +417,38 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
+    // The SDK asks for the capability before these are called.
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let owner = owner(&context);
+        let getting = tasks::get(self.runner.tasks(), &request.task_id, &owner);
+        let mut result = panics::answered(getting).await?;
+        result.meta = Some(self.signed(result.meta.take()));
+        Ok(result)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = owner(&context);
+        panics::answered(tasks::update(self.runner.tasks(), &request.task_id, &owner)).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = owner(&context);
+        panics::answered(tasks::cancel(self.runner.tasks(), &request.task_id, &owner)).await
+    }
+
     /// Where the SDK sends every request it could not read: an unknown method, and a known one whose
     /// parameters are malformed. JSON-RPC 2.0 tells the two apart.
     async fn on_custom_request(
@@ -395,10 +457,18 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let revision = Revision::of(context.protocol_version());
+        if let Some(asked) = tasks::asked(&request).filter(|_| revision.is_stateless()) {
+            let owner = owner(&context);
+            let listening =
+                tasks::listen(&asked, &self.runner, &self.list_changes, owner, &context);
+            let mut result = panics::answered(Box::pin(listening)).await?;
+            result.0[META][SERVER_INFO] = serde_json::json!(self.implementation());
+            return Ok(result);
+        }
         let of_its_era = if revision.is_stateless() {
-            &STATELESS_METHODS
+            STATELESS_METHODS.as_slice()
         } else {
-            &SESSION_METHODS
+            SESSION_METHODS.as_slice()
         };
         let mut known = KNOWN_METHODS.iter().chain(of_its_era);
         if known.any(|known| *known == request.method) {
@@ -421,10 +491,40 @@ const KNOWN_METHODS: [&str; 5] = [
 ];
 
 /// Those that 2026-07-28 has besides.
-const STATELESS_METHODS: [&str; 2] = ["server/discover", "subscriptions/listen"];
+const STATELESS_METHODS: [&str; 5] = [
+    "server/discover",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+];
 
 /// Those that only the revisions before it have.
 const SESSION_METHODS: [&str; 2] = ["initialize", "ping"];
+
+/// The result of a call, with the way to what it could not hold.
+pub(super) fn answered(runner: &Runner, outcome: &Outcome, revision: &Revision) -> CallToolResult {
+    let mut result = convert::result(outcome, revision);
+    // A result in MCP's own terms is handed on whole.
+    let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
+    let catalog = runner.catalog();
+    if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
+        let has_reader = builtin::served(&catalog).any(|tool| tool == BuiltinTool::ReadOutput);
+        let expiry = runner.store().expiry();
+        outputs::attach(&mut result, stored, has_reader, expiry, revision);
+    }
+    if let Some(tool) = catalog.get(outcome.tool.as_str()) {
+        keep_promise(tool, &mut result, revision);
+    }
+    result
+}
+
+/// The structured content of a tool with a schema is what that promises, which a failure is not; the text has it.
+fn keep_promise(tool: &Tool, result: &mut CallToolResult, revision: &Revision) {
+    if result.is_error == Some(true) && convert::promises_structure(tool, revision) {
+        result.structured_content = None;
+    }
+}
 
 /// The place in a list of `length` tools that a cursor of ours stands for.
 fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {

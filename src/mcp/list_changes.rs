@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use rmcp::model::ProtocolVersion;
 use rmcp::service::{Peer, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::convert;
@@ -72,6 +72,23 @@ impl ListChanges {
         }
     }
 
+    /// Counts the lists there were.
+    pub(super) fn lists(&self) -> watch::Receiver<u64> {
+        self.0.lists.subscribe()
+    }
+
+    /// A place among the subscribers.
+    ///
+    /// # Errors
+    /// When there are too many of them.
+    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, ErrorData> {
+        self.0.subscriptions.try_acquire().map_err(|_| {
+            let message =
+                format!("all {MAX_SUBSCRIPTIONS} subscriptions are in use; try again later");
+            ErrorData::internal_error(message, None)
+        })
+    }
+
     /// Tells a subscriber what it asked for, until it leaves or the server stops.
     ///
     /// # Errors
@@ -81,12 +98,8 @@ impl ListChanges {
         subscription: &SubscriptionContext,
         runner: &Runner,
     ) -> Result<(), ErrorData> {
-        let mut lists = self.0.lists.subscribe();
-        let Ok(_place) = self.0.subscriptions.try_acquire() else {
-            let message =
-                format!("all {MAX_SUBSCRIPTIONS} subscriptions are in use; try again later");
-            return Err(ErrorData::internal_error(message, None));
-        };
+        let mut lists = self.lists();
+        let _place = self.place()?;
         let wants_tools = subscription.accepted().tools_list_changed == Some(true);
         loop {
             tokio::select! {

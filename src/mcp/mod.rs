@@ -25,6 +25,7 @@ mod read_output;
 mod revision;
 mod status;
 pub mod stdio;
+mod tasks;
 
 pub use client::Client;
 pub use handler::Handler;

@@ -46,6 +46,12 @@ impl Teller {
         (teller, sink)
     }
 
+    /// Begins with a sign of life: over HTTP a client, and every proxy on the way, sees that there is an answer only when
+    /// its first message comes.
+    pub(super) fn begin(&mut self) {
+        self.progress.is_to_begin = true;
+    }
+
     /// Waits until there is something to tell. Can be dropped at any await without a loss.
     pub(super) async fn next(&mut self) -> Progress {
         if self.token.is_none() {
@@ -80,6 +86,7 @@ struct Figures {
     started: Instant,
     told_at: Option<Instant>,
     told: Option<Progress>,
+    is_to_begin: bool,
 }
 
 impl Figures {
@@ -89,11 +96,19 @@ impl Figures {
             started: Instant::now(),
             told_at: None,
             told: None,
+            is_to_begin: false,
         }
     }
 
     /// The next figure to tell, which counts as told.
     async fn next(&mut self) -> Progress {
+        if std::mem::take(&mut self.is_to_begin) {
+            return self.note(Progress {
+                done: 0.0,
+                total: None,
+                message: Some("taken".to_owned()),
+            });
+        }
         loop {
             let silent_until = self.told_at.unwrap_or(self.started) + SILENCE;
             tokio::select! {

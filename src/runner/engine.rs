@@ -2,9 +2,10 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, poll};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ use super::carrier::Carrier;
 use super::journey::{Journey, named};
 use crate::executor::Execution;
 use crate::metrics::Metrics;
-use crate::scheduler::{Demand, Limit, Permit, Scheduler};
+use crate::scheduler::{Demand, Limit, Permit, Refusal, Scheduler};
 use crate::tool::{Call, Failure, FailureCode, ValueError};
 
 /// Runs calls, attempt by attempt. Clones share everything.
@@ -120,11 +121,25 @@ impl Engine {
         call: &Call,
         limit: Option<Limit>,
     ) -> Result<Permit, Failure> {
-        let admitted = self.scheduler.admit(demand, &call.cancel).await;
-        if admitted.is_ok() {
-            call.context.tell_started();
+        let admitting = self.scheduler.admit(demand, &call.cancel);
+        tokio::pin!(admitting);
+        // What is refused at once was never taken.
+        let decided = match poll!(&mut admitting) {
+            Poll::Ready(decided) => decided,
+            Poll::Pending => {
+                call.context.tell_taken();
+                admitting.await
+            }
+        };
+        let permit = decided.map_err(|refusal| named(refusal, limit))?;
+        call.context.tell_taken();
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => return Err(named(Refusal::Cancelled, None)),
+            () = call.context.may_start() => {}
         }
-        admitted.map_err(|refusal| named(refusal, limit))
+        call.context.tell_started();
+        Ok(permit)
     }
 
     /// Whether the latest attempt is followed by another, and after how long.

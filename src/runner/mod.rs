@@ -43,7 +43,7 @@ mod visible;
 mod tests;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -72,6 +72,7 @@ use crate::executor::Executor;
 use crate::metrics::{Batches, Metrics};
 use crate::scheduler::{Scheduler, Snapshot};
 use crate::store::Store;
+use crate::tasks::Ledger;
 use crate::tool::{Arguments, Call, CallContext, CallId, Catalog, Failure, Outcome};
 
 /// How long processes get to end politely when nobody waits for their answer any more.
@@ -86,6 +87,7 @@ pub struct Runner {
     pages: Pages,
     journal: watch::Sender<Arc<Journal>>,
     store: Store,
+    tasks: OnceLock<Ledger>,
 }
 
 impl Runner {
@@ -108,6 +110,17 @@ impl Runner {
     /// Where output is that answers could not hold.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Lets calls become tasks, which `ledger` keeps. The first one counts.
+    pub fn keep_tasks(&self, ledger: Ledger) {
+        drop(self.tasks.set(ledger));
+    }
+
+    /// The tasks; where nobody keeps any, a ledger that is not open.
+    pub fn tasks(&self) -> &Ledger {
+        static NONE: Ledger = Ledger::none();
+        self.tasks.get().unwrap_or(&NONE)
     }
 
     /// The same with another carrier and another random source.
@@ -133,6 +146,7 @@ impl Runner {
             cache: Cache::default(),
             journal: watch::Sender::default(),
             store: Store::default(),
+            tasks: OnceLock::new(),
         }
     }
 

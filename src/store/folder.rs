@@ -112,7 +112,7 @@ fn random() -> io::Result<u32> {
 }
 
 /// A folder for nobody else (0700).
-fn private_folder(with_parents: bool) -> DirBuilder {
+pub(crate) fn private_folder(with_parents: bool) -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(with_parents);
     #[cfg(unix)]
@@ -121,7 +121,7 @@ fn private_folder(with_parents: bool) -> DirBuilder {
 }
 
 /// A file for nobody else (0600).
-fn private_file() -> OpenOptions {
+pub(crate) fn private_file() -> OpenOptions {
     let mut options = File::options();
     options.write(true);
     #[cfg(unix)]

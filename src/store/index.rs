@@ -159,6 +159,11 @@ impl Index {
         }
     }
 
+    /// The output of that id, whoever asks.
+    pub(super) fn entry(&self, id: &OutputId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
     /// The outputs of `owner`, oldest first.
     pub(super) fn of(&self, owner: &Owner) -> impl Iterator<Item = (&OutputId, &Entry)> {
         self.entries

@@ -25,6 +25,7 @@ mod search;
 mod store;
 mod writer;
 
+pub(crate) use folder::{private_file, private_folder};
 pub use index::StoreLimits;
 pub use items::{ItemPage, ItemsError, ItemsWanted, LargeItem};
 pub use page::{Page, ReadError};

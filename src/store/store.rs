@@ -1,13 +1,14 @@
 //! The face of the store.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::folder::{self, Folder};
 use super::index::{Index, StoreLimits};
@@ -208,6 +209,46 @@ impl Store {
         let index = self.disk.index();
         let entry = index.get(&id, reader).ok_or(ReadError::Unknown)?;
         Ok((entry.path.clone(), entry.bytes, entry.ended.is_some()))
+    }
+
+    /// Keeps what an output has until now at `to` as well, in the same state directory. Says whose it is and which
+    /// tool printed it. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such output, or the disk fails.
+    pub fn keep(&self, id: &OutputId, to: &Path) -> io::Result<(Owner, ToolName)> {
+        let (path, owner, tool) = {
+            let index = self.disk.index();
+            let entry = index.entry(id).ok_or(io::ErrorKind::NotFound)?;
+            (entry.path.clone(), entry.owner.clone(), entry.tool.clone())
+        };
+        // One file under two names takes no room, and goes with the last of them.
+        std::fs::hard_link(&path, to).or_else(|_| std::fs::copy(&path, to).map(drop))?;
+        Ok((owner, tool))
+    }
+
+    /// Lets an output be read that was kept at `path`, and counts it as one of this store's.
+    pub fn adopt(&self, id: &OutputId, owner: Owner, tool: ToolName, path: PathBuf) {
+        let Ok(bytes) = std::fs::metadata(&path).map(|metadata| metadata.len()) else {
+            return;
+        };
+        let entry = super::index::Entry {
+            owner,
+            tool,
+            path,
+            bytes: 0,
+            ended: None,
+            items: None,
+        };
+        let mut removed = Vec::new();
+        let mut index = self.disk.index();
+        if index.enter(id.clone(), entry, &mut removed) {
+            let granted = index.grant(id, bytes, &mut removed);
+            index.written(id, granted);
+            index.end(id, Instant::now());
+        }
+        drop(index);
+        remove_files(removed);
     }
 
     /// The outputs of `owner`, oldest first.

@@ -258,7 +258,9 @@ fn end(disk: &Disk, id: &OutputId, at: Instant, problem: Option<String>) -> Ende
 /// Removes the files of outputs that are gone.
 pub(super) fn remove_files(paths: impl IntoIterator<Item = PathBuf>) {
     for path in paths {
-        if let Err(error) = std::fs::remove_file(&path) {
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
             tracing::warn!(file = %path.display(), %error, "a stored output could not be removed");
         }
     }

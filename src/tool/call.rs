@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Arguments, Confirmation, ItemSink, Owner, PageRequest, ProgressSink, Tool, ToolAccess,
-    TraceContext,
+    Arguments, Confirmation, Gate, ItemSink, Owner, PageRequest, ProgressSink, Tape, Tool,
+    ToolAccess, TraceContext,
 };
 
 /// Names one call in logs, in answers and to the script.
@@ -68,6 +68,10 @@ pub struct CallContext {
     /// Told once when the call has its place and is about to run, for a source of calls that keeps its own
     /// queue. A call that never runs never tells.
     pub started: Option<Arc<Notify>>,
+    /// What has to be written down before the call runs, if anything.
+    pub gate: Option<Gate>,
+    /// Keeps what is printed, for whoever has to know it before the call ends.
+    pub tape: Tape,
 }
 
 impl CallContext {
@@ -75,6 +79,20 @@ impl CallContext {
     pub fn tell_started(&self) {
         if let Some(started) = &self.started {
             started.notify_one();
+        }
+    }
+
+    /// Says that the call was taken: it waits for its turn, or has it.
+    pub fn tell_taken(&self) {
+        if let Some(gate) = &self.gate {
+            gate.take();
+        }
+    }
+
+    /// Waits until whatever has to be written down before the call runs is.
+    pub async fn may_start(&self) {
+        if let Some(gate) = &self.gate {
+            gate.opened().await;
         }
     }
 
@@ -103,12 +121,16 @@ pub struct Call {
 }
 
 impl Call {
-    /// What a person is asked before this call, if anything. A further page of a stored result runs nothing, so
-    /// nobody is asked for it.
-    pub fn confirmation(&self) -> Option<&Confirmation> {
+    /// Whether it only reads a further page of a result that is stored, so that nothing runs.
+    pub fn reads_on(&self) -> bool {
         let page = self.page.as_ref().filter(|_| self.tool.paging.is_some());
-        let is_stored = page.is_some_and(|page| page.result_id.is_some());
-        self.tool.confirmation.as_ref().filter(|_| !is_stored)
+        page.is_some_and(|page| page.result_id.is_some())
+    }
+
+    /// What a person is asked before this call, if anything. Nobody is asked where nothing runs.
+    pub fn confirmation(&self) -> Option<&Confirmation> {
+        let confirmation = self.tool.confirmation.as_ref();
+        confirmation.filter(|_| !self.reads_on())
     }
 
     /// Whose the stored output of this call is. Clients that share a tool's answers share the way to the whole of one,

@@ -76,6 +76,7 @@ impl Tool {
             cache,
             confirmation,
             paging,
+            task,
             action,
             output,
             tests: _,
@@ -93,6 +94,7 @@ impl Tool {
                 == (&other.retry, &other.circuit_breaker, &other.cache)
             && asks_the_same(confirmation.as_ref(), other.confirmation.as_ref())
             && *paging == other.paging
+            && *task == other.task
             && does_the_same(action, &other.action)
             && *output == other.output
     }

@@ -13,6 +13,7 @@ mod confirmation;
 mod difference;
 mod environment;
 mod failure;
+mod gate;
 mod http;
 mod icon;
 mod items;
@@ -29,6 +30,8 @@ mod schema;
 mod spoken;
 mod sql;
 mod stored;
+mod tape;
+mod task;
 pub mod template;
 mod test_case;
 mod trace;
@@ -46,6 +49,7 @@ pub use confirmation::{ConfirmFallback, Confirmation};
 pub use difference::Difference;
 pub use environment::Environment;
 pub use failure::{Failure, FailureCode};
+pub use gate::Gate;
 pub use http::{Http, Redirects, Request, RequestTemplate, Secrets};
 pub use icon::{Icon, IconTheme};
 pub use items::ItemSink;
@@ -63,6 +67,8 @@ pub use schema::{Schema, Violation};
 pub use spoken::spoken;
 pub use sql::{ConnectionUrl, Database, Location, PoolRules, Sql, SqlQueries, SqlQuery};
 pub use stored::{OutputId, Owner, StoredOutput};
+pub use tape::{Printed, Stream, Tape};
+pub use task::{LONG_CALL, TaskMode, TaskRules};
 pub use template::ValueError;
 pub use test_case::{Expectation, ExpectedError, TestCase};
 pub use trace::TraceContext;
@@ -94,6 +100,8 @@ pub struct Tool {
     pub confirmation: Option<Confirmation>,
     /// Whether the list it gives is cut into pages.
     pub paging: Option<PageRules>,
+    /// When a call becomes a task.
+    pub task: TaskRules,
     /// What a call does.
     pub action: Action,
     /// What becomes of what it prints, or of what a service answers.

@@ -156,6 +156,7 @@ impl Draft {
             confirmation: None,
             cache: None,
             paging: None,
+            task: runner::tool::TaskRules::default(),
             action: Action::Script(Script {
                 invocation: self.invocation,
                 stdin: self.stdin,

@@ -9,10 +9,12 @@ choice! {
     enum TaskChoice {
         /// Never.
         "never" Never,
-        /// When it is expected to take long.
+        /// When `expected_duration` is 10 s or longer.
         "auto" Auto,
-        /// Always.
+        /// Always, for clients that know tasks; others wait for the answer.
         "always" Always,
+        /// Always; clients that do not know tasks are refused.
+        "required" Required,
     }
 }
 

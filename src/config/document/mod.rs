@@ -19,7 +19,7 @@ pub(crate) use concurrency::{
 };
 pub(crate) use later::{
     Breaker, CacheDefaults, CacheRule, Database, Expectation, PaginationDefaults, PaginationRule,
-    Pool, Retry, TestCase, TimeoutClass,
+    Pool, Retry, TaskChoice, TestCase, TimeoutClass,
 };
 pub(crate) use server::{Auth, BearerToken, BuiltinTool, Server};
 pub(crate) use tool::{

@@ -84,9 +84,9 @@ wire! {
         "circuit_breaker" circuit_breaker: Text,
         /// Whether equal calls share an answer.
         "cache" cache: Switch<CacheRule>,
-        /// Whether a call becomes a task of the protocol.
+        /// Whether a call becomes a task of the protocol: a handle that is given out at once, and polled. Default: never.
         "task" task: TaskChoice,
-        /// How long a call usually takes, for `task: auto`.
+        /// How long a call usually takes: for `task: auto`, and told in the description.
         "expected_duration" expected_duration: Time,
         /// A question to a person before each call, with placeholders: only a yes lets it run.
         "confirm" confirm: Text,

@@ -33,18 +33,6 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
 
 /// The settings of one tool.
 pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
-    no_effect(
-        tool.task.as_ref(),
-        "task",
-        "every call is answered when it is done",
-        problems,
-    );
-    no_effect(
-        tool.expected_duration.as_ref(),
-        "expected_duration",
-        "every call is answered when it is done",
-        problems,
-    );
     if let Some(script) = &tool.script {
         no_effect(
             script.worker.as_ref(),

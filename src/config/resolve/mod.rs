@@ -18,6 +18,7 @@ mod resilience;
 mod script;
 mod server;
 mod sql;
+mod task;
 mod template;
 mod test_cases;
 mod timeout;

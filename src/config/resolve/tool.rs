@@ -2,7 +2,7 @@
 
 use super::{
     Context, both, confirm, http, icons, later, limits, output, pages, parameters, resilience,
-    script, sql, test_cases,
+    script, sql, task, test_cases,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -53,6 +53,7 @@ pub(super) fn resolve(
     let circuit_breaker = resilience::breaker(context, declared, &mut origins, problems);
     let cache = resilience::cache(context, declared, &mut origins);
     let confirmation = confirm::resolve(context, declared, &parameters, &mut origins, problems);
+    let task = task::rules(context, declared, &limits, &mut origins, problems);
     let tests = test_cases::resolve(context, declared, problems);
     check_mirrors(declared, &parameters, problems);
     if declared
@@ -78,6 +79,7 @@ pub(super) fn resolve(
         cache,
         confirmation,
         paging,
+        task,
         action,
         output,
         tests,

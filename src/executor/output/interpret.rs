@@ -161,8 +161,12 @@ fn invalid(message: String, broken: &BrokenJson) -> Failure {
         .with("column", broken.column)
 }
 
-/// A value with the shape of MCP's `CallToolResult`: `content` is a list of blocks, each with its `type`.
+/// A value with the shape of MCP's `CallToolResult`: `content` is a list of blocks, each with its `type`. Or that of an
+/// error of JSON-RPC, `{"error": {"code", "message", "data"}}`, which stands in the place of a result.
 fn mcp_result(value: Value) -> Result<Value, Failure> {
+    if is_protocol_error(&value) {
+        return Ok(value);
+    }
     let wrong = |message: String| {
         Failure::new(
             FailureCode::OutputInvalid,
@@ -183,13 +187,26 @@ fn mcp_result(value: Value) -> Result<Value, Failure> {
     Ok(value)
 }
 
+/// Whether a value is an error of JSON-RPC in the place of a result.
+fn is_protocol_error(value: &Value) -> bool {
+    let Some(error) = value
+        .get("error")
+        .filter(|_| value.get("content").is_none())
+    else {
+        return false;
+    };
+    let code = error.get("code").and_then(Value::as_i64);
+    code.is_some_and(|code| i32::try_from(code).is_ok())
+        && error.get("message").is_some_and(Value::is_string)
+}
+
 /// Holds a result against the tool's schema. Of an MCP result, that is its `structuredContent`.
 pub(super) fn check(value: &Value, rules: &OutputRules) -> Result<(), Failure> {
     let Some(schema) = &rules.schema else {
         return Ok(());
     };
     let violations = if rules.format == OutputFormat::Mcp {
-        if value.get("isError") == Some(&Value::Bool(true)) {
+        if value.get("isError") == Some(&Value::Bool(true)) || is_protocol_error(value) {
             return Ok(());
         }
         schema.violations(value.get("structuredContent").unwrap_or(&Value::Null))
@@ -311,6 +328,8 @@ mod tests {
         let rules = rules(OutputFormat::Mcp);
         let good = read(br#"{"content": [{"type": "text", "text": "hi"}]}"#, &rules);
         assert!(good.result.unwrap().is_mcp_result);
+        let error = read(br#"{"error": {"code": -32000, "message": "no"}}"#, &rules);
+        assert!(error.result.unwrap().is_mcp_result);
         for bad in [
             "[]",
             "{}",

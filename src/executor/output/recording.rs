@@ -6,7 +6,7 @@ use super::items::{Items, Lines};
 use super::remarks::Remarks;
 use super::{Capture, Captured};
 use crate::store::{Receipt, Sink, Store};
-use crate::tool::{ItemSink, Owner, ProgressSink, StoredOutput, ToolName};
+use crate::tool::{ItemSink, Owner, ProgressSink, StoredOutput, Stream, Tape, ToolName};
 
 /// Where the whole of a stream is when an answer cannot hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub(in crate::executor) struct Recording {
     spill: Option<Spill>,
     remarks: Option<Remarks>,
     items: Option<Items>,
+    tape: Option<(Tape, Stream)>,
 }
 
 /// What was made of a stream.
@@ -81,6 +82,7 @@ impl Recording {
             spill: None,
             remarks: None,
             items: None,
+            tape: None,
         }
     }
 
@@ -122,6 +124,13 @@ impl Recording {
         self
     }
 
+    /// Shows what is kept to whoever looks at `tape` before the stream ends.
+    #[must_use]
+    pub(in crate::executor) fn taped(mut self, tape: Tape, stream: Stream) -> Self {
+        self.tape = Some((tape, stream));
+        self
+    }
+
     /// Whether the script told of progress, or an item came, since this was asked last.
     pub(in crate::executor) fn has_progressed(&mut self) -> bool {
         self.remarks.as_mut().is_some_and(Remarks::has_progressed)
@@ -142,9 +151,16 @@ impl Recording {
         if let Some(items) = &mut self.items {
             items.push(bytes);
         }
+        let (capture, tape) = (&mut self.capture, &self.tape);
+        let mut keep = |bytes: &[u8]| {
+            capture.push(bytes);
+            if let Some((tape, stream)) = tape {
+                tape.push(*stream, bytes);
+            }
+        };
         match &mut self.remarks {
-            Some(remarks) => remarks.push(bytes, |log| self.capture.push(log)),
-            None => self.capture.push(bytes),
+            Some(remarks) => remarks.push(bytes, keep),
+            None => keep(bytes),
         }
     }
 

@@ -3,6 +3,7 @@
 //! The SDK answers a body that is no JSON-RPC message with status 415 and a line of text, and a client that
 //! accepts anything with 406. JSON-RPC 2.0 has codes for the first, HTTP a meaning for the second.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::mcp::malformed;
+use crate::mcp::{malformed, tasks};
 
 /// The largest request body, in bytes.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -126,7 +127,13 @@ pub(super) async fn mend(
     };
     // The SDK hands the extensions to the call, which ends when it ends, wherever its answer goes.
     parts.extensions.insert(Arc::new(whole.taken));
-    let bytes = whole.bytes;
+    let bytes = match tasks::marked(&whole.bytes) {
+        Cow::Borrowed(_) => whole.bytes,
+        Cow::Owned(marked) => {
+            parts.headers.insert(CONTENT_LENGTH, marked.len().into());
+            marked.into()
+        }
+    };
     let response = next
         .run(Request::from_parts(parts, Body::from(bytes.clone())))
         .await;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batches::{Batches, Outgoing};
 use crate::mcp::in_flight::InFlight;
-use crate::mcp::{array, malformed};
+use crate::mcp::{array, malformed, tasks};
 
 /// The longest message, in bytes; the same as the largest body over HTTP.
 const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -115,7 +115,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
             self.refusal = self.take_apart(text);
             return None;
         }
-        match serde_json::from_slice(text) {
+        match serde_json::from_slice(&tasks::marked(text)) {
             Err(_) => self.refusal = Some(malformed::answer(text)),
             Ok(message) => match self.admit(message, text.len()) {
                 Err(refusal) => self.refusal = Some(refusal),

@@ -168,8 +168,13 @@ impl State {
 fn kept(answer: &Answer, is_paged: bool) -> Option<Arc<Kept>> {
     let output = answer.result.as_ref().ok()?;
     let says_error = || {
-        let result = output.structured.as_ref();
-        result.and_then(|result| result.get("isError")) == Some(&Value::Bool(true))
+        let said = |key| {
+            output
+                .structured
+                .as_ref()
+                .and_then(|result| result.get(key))
+        };
+        said("isError") == Some(&Value::Bool(true)) || said("content").is_none()
     };
     let is_failure = output.is_mcp_result && says_error();
     // Pages are cut of the value, which is whole where the text is not.

@@ -52,6 +52,10 @@ impl Seat {
     /// The answer to `call`, or what it is told when it leaves earlier.
     pub(super) async fn wait(mut self, call: &Call) -> Answer {
         let since = Instant::now();
+        if self.is_followers() {
+            // Who started the run is told by the queue.
+            call.context.tell_taken();
+        }
         let out_of_time = leaves_at(call, since);
         let leaving = if out_of_time.is_some_and(|at| at <= since) {
             Leaving::OutOfTime

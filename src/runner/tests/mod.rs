@@ -3,6 +3,7 @@
 mod breaking;
 mod caching;
 mod confirming;
+mod gated;
 mod retrying;
 
 use std::num::NonZeroU32;
@@ -20,7 +21,7 @@ use crate::tool::{
     Action, Annotations, Arguments, BreakerRules, BucketUse, CacheRules, Call, CallContext, CallId,
     Catalog, Environment, Failure, FailureCode, Groups, Invocation, OnLimit, OnOverflow, Origins,
     Output, OutputFormat, OutputRules, Parameters, Program, Rate, RateLimit, RetryPolicy,
-    RunnerLimits, Script, Stdin, Tool, ToolLimits, ToolName,
+    RunnerLimits, Script, Stdin, TaskRules, Tool, ToolLimits, ToolName,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -54,6 +55,7 @@ pub(super) fn tool() -> Tool {
         confirmation: None,
         cache: None,
         paging: None,
+        task: TaskRules::default(),
         action: Action::Script(Script {
             invocation: Invocation::Argv {
                 program: Program {

@@ -1,0 +1,136 @@
+//! The embedded database: where it is, and when what is written there is safe.
+//!
+//! `SQLite` with a write-ahead log, so that who reads does not wait for who writes. Two ways lead to it: what a client is
+//! told waits until it is on the disk; what is noted in passing, such as partial output, survives the end of the
+//! process at once and the end of the machine a little later. Each connection has a thread of its own.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::store::private_file;
+
+/// The database among the files of a server's tasks.
+const FILE: &str = "tasks.db";
+
+/// The layout of the tables. A database with another one is left alone.
+const LAYOUT: i64 = 1;
+
+/// How long one runner waits for another that writes.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// How long a step may wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS tasks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT,
+    tool TEXT NOT NULL,
+    call TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('working', 'completed', 'failed', 'cancelled')),
+    message TEXT,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    ttl_ms INTEGER NOT NULL,
+    poll_ms INTEGER NOT NULL,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    stdout BLOB,
+    stdout_total INTEGER NOT NULL DEFAULT 0,
+    stderr BLOB,
+    payload TEXT,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    output TEXT,
+    output_owner TEXT,
+    output_file TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS tasks_by_status ON tasks (status, updated_ms);
+";
+
+/// Why tasks cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// There is nowhere to keep them.
+    #[error("there is no state directory: set `--state-dir`, `XDG_STATE_HOME` or `HOME`")]
+    Nowhere,
+    /// The folder cannot be used.
+    #[error("`{0}` cannot be used: {1}")]
+    Folder(PathBuf, io::Error),
+    /// The database was made by another version.
+    #[error("`{0}` was written by another version of this program (layout {1})")]
+    OtherLayout(PathBuf, i64),
+    /// The database does not do what it is asked to.
+    #[error("the database of the tasks failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Its end has come.
+    #[error("the runner is stopping")]
+    Closed,
+}
+
+/// The database, by two ways.
+#[derive(Debug)]
+pub(super) struct Database {
+    /// What is committed here is on the disk.
+    pub(super) durable: SqlitePool,
+    /// What is committed here is out of this process.
+    pub(super) passing: SqlitePool,
+}
+
+impl Database {
+    /// Opens the one in `folder`, and makes it where there is none.
+    pub(super) async fn open(folder: &Path) -> Result<Self, LedgerError> {
+        let file = folder.join(FILE);
+        // Made here, since nobody else may read it; what stands beside it gets the same rights.
+        private_file()
+            .create(true)
+            .open(&file)
+            .map_err(|error| LedgerError::Folder(file.clone(), error))?;
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(BUSY)
+            .thread_name(|number| format!("tasks-{number}"));
+        let pool = |options, connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(PATIENCE)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_with(options)
+        };
+        let durable = pool(options.clone().synchronous(SqliteSynchronous::Full), 2).await?;
+        prepare(&durable, &file).await?;
+        let passing = pool(options.synchronous(SqliteSynchronous::Normal), 1).await?;
+        Ok(Self { durable, passing })
+    }
+
+    /// Waits until the connections are closed.
+    pub(super) async fn close(&self) {
+        self.passing.close().await;
+        self.durable.close().await;
+    }
+}
+
+async fn prepare(pool: &SqlitePool, file: &Path) -> Result<(), LedgerError> {
+    let mut step = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let (layout,): (i64,) = sqlx::query_as("PRAGMA user_version")
+        .fetch_one(&mut *step)
+        .await?;
+    match layout {
+        LAYOUT => {}
+        0 => {
+            sqlx::raw_sql(TABLES).execute(&mut *step).await?;
+            sqlx::raw_sql("PRAGMA user_version = 1")
+                .execute(&mut *step)
+                .await?;
+        }
+        other => return Err(LedgerError::OtherLayout(file.to_owned(), other)),
+    }
+    step.commit().await?;
+    Ok(())
+}
