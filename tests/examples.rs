@@ -144,13 +144,17 @@ struct Service {
 }
 
 impl Service {
+    fn start() -> Self {
+        Self::of("examples/http/service.py")
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "tests run what the example tells a user to run"
     )]
-    fn start() -> Self {
+    fn of(script: &str) -> Self {
         let mut child = Command::new("python3")
-            .arg(repository("examples/http/service.py"))
+            .arg(repository(script))
             .arg("0")
             .stdout(Stdio::piped())
             .spawn()
@@ -491,4 +495,41 @@ async fn a_server_tells_what_it_does() {
         output.status.success() && stdout.contains("work"),
         "{stdout}{stderr}"
     );
+}
+
+/// The tour of the README: a script, a database and a service in one batch.
+#[test]
+fn the_tour_goes_from_a_script_over_a_database_and_a_service_to_a_bill() {
+    let service = Service::of("examples/tour/service.py");
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("shop.db");
+    let run = |arguments: &[&str]| {
+        let output = command(&repository("examples/tour"), arguments)
+            .env("RATES_URL", &service.url)
+            .env("SHOP_DB", &database)
+            .output()
+            .unwrap();
+        let (stdout, stderr) = texts(&output);
+        assert!(output.status.success(), "{stdout}{stderr}");
+        stdout
+    };
+    let answer: Value =
+        serde_json::from_str(&run(&["batch", "calls.json", "--format", "json"])).unwrap();
+    let result = |call: &str| {
+        let results = answer["results"].as_array().unwrap();
+        let found = results.iter().find(|result| result["call_id"] == call);
+        found.unwrap()["result"].clone()
+    };
+    assert_eq!(
+        result("dollars"),
+        json!({"items": 2, "total": "15.00 USD"})
+    );
+    assert_eq!(result("yen"), json!({"items": 2, "total": "2000.00 JPY"}));
+    // A name that would be code anywhere else is a customer here.
+    let orders = run(&["call", "orders_of", "customer=O'Brien; DROP TABLE orders"]);
+    let orders: Value = serde_json::from_str(&orders).unwrap();
+    assert_eq!(orders[0]["item"], "pot");
+    assert_eq!(orders.as_array().map(Vec::len), Some(1));
+    let told = run(&["test"]);
+    assert!(told.contains("1 passed"), "{told}");
 }
