@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::http::Http;
 use super::schema::Schema;
 use super::template::{ArgvTemplate, ShellTemplate, TextTemplate};
+use super::worker::Worker;
 
 /// What a call does.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Script {
     pub working_dir: Result<PathBuf, MissingVariable>,
     /// Its environment, whole: nothing else is inherited.
     pub environment: Environment,
+    /// How it is kept warm, if it is.
+    pub worker: Option<Worker>,
 }
 
 /// An environment variable a tool needs and does not have.

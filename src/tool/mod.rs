@@ -23,6 +23,7 @@ mod resilience;
 mod schema;
 mod stored;
 pub mod template;
+mod worker;
 
 pub use access::ToolAccess;
 pub use action::{
@@ -49,6 +50,7 @@ pub use resilience::{BreakerRules, CacheRules, RetryPolicy};
 pub use schema::{Schema, Violation};
 pub use stored::{OutputId, Owner, StoredOutput};
 pub use template::ValueError;
+pub use worker::{ForkWorker, Worker};
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]

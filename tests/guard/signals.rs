@@ -139,7 +139,11 @@ fn terminal(folder: &Folder) -> Child {
     // `exec`: a shell that stayed would die of the key itself, and which shell it is differs.
     #[expect(clippy::disallowed_methods, reason = "a terminal around the program")]
     std::process::Command::new("/usr/bin/script")
-        .args(["-qefc", &format!("exec {RUNNER} serve --port 0"), "typescript"])
+        .args([
+            "-qefc",
+            &format!("exec {RUNNER} serve --port 0"),
+            "typescript",
+        ])
         .current_dir(folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, FormatChoice, TestCase, Tool};
+use crate::config::document::{Document, FormatChoice, TestCase, Tool, Worker, WorkerMode};
 use crate::config::schema::Wire;
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -146,14 +146,20 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
         "call the tool with `runner call`",
         problems,
     );
-    if let Some(script) = &tool.script {
-        no_effect(
-            script.worker.as_ref(),
-            "worker",
-            "each call starts a process of its own",
-            problems,
-        );
-    }
+    let worker = tool
+        .script
+        .as_ref()
+        .and_then(|script| script.value.worker.as_ref());
+    let is_persistent = |worker: &&Given<Worker>| {
+        let mode = worker.value.mode.as_ref();
+        mode.is_some_and(|mode| mode.value == WorkerMode::Persistent)
+    };
+    no_effect(
+        worker.filter(is_persistent),
+        "mode: persistent",
+        "`mode: fork` keeps an interpreter warm",
+        problems,
+    );
     if let Some(output) = &tool.output {
         let streams = output
             .format

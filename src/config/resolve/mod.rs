@@ -17,6 +17,7 @@ mod template;
 mod timeout;
 mod tool;
 mod values;
+mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -43,11 +43,13 @@ pub(super) fn resolve(
     };
     let invocation = job.invocation(problems);
     let stdin = job.stdin(problems);
+    let worker = super::worker::resolve(job.script, problems);
     Some(Script {
         invocation: invocation?,
         stdin: stdin?,
         working_dir: job.working_dir,
         environment: job.environment,
+        worker,
     })
 }
 

@@ -60,6 +60,7 @@ pub(super) fn tool() -> Tool {
             stdin: Stdin::None,
             working_dir: Ok(PathBuf::from("/")),
             environment: Environment::default(),
+            worker: None,
         }),
         output: OutputRules {
             format: OutputFormat::Auto,
