@@ -267,3 +267,26 @@ fn a_batch_passes_results_from_call_to_call() {
     assert_eq!(results[5]["id"], 3);
     assert_eq!(results[6], "Hello user 3\n");
 }
+
+#[test]
+fn a_warm_script_answers_like_any_other() {
+    let example = "examples/workers/gantz.yaml";
+    let words = ["summarize", "numbers=3", "numbers=4", "numbers=5"];
+    let known = json!({"mean": 4, "median": 4, "deviation": 1.0});
+    assert_eq!(json_of(example, &words), known);
+    let config = repository(example);
+    let arguments = [
+        "call",
+        "-c",
+        config.to_str().unwrap(),
+        "summarize",
+        "numbers=3",
+    ];
+    let output = runner(&repository(""), &arguments);
+    assert!(!output.status.success());
+    let (_, stderr) = texts(&output);
+    assert!(
+        stderr.contains("at least two numbers are needed"),
+        "{stderr}"
+    );
+}

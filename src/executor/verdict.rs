@@ -205,9 +205,8 @@ fn not_started(tool: &ToolName, terms: &Terms, error: &io::Error) -> Failure {
         ));
     }
     #[cfg(unix)]
-    if error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<BirthError>())
+    if let Some(inner) = error.get_ref()
+        && inner.is::<BirthError>()
     {
         return failure.remediation(
             "see that the modules of `worker.preload` can be imported, or leave `worker` out",

@@ -30,6 +30,8 @@ pub struct Script {
     pub environment: Environment,
     /// How it is kept warm, if it is.
     pub worker: Option<Worker>,
+    /// Whether it is a Python script that is not kept warm and could be.
+    pub could_be_warm: bool,
 }
 
 /// An environment variable a tool needs and does not have.

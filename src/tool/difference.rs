@@ -140,6 +140,7 @@ fn does_the_same(one: &Action, other: &Action) -> bool {
         working_dir,
         environment,
         worker,
+        could_be_warm: _,
     } = one;
     is_started_alike(invocation, &other.invocation)
         && reads_the_same(stdin, &other.stdin)

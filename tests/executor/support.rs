@@ -159,6 +159,7 @@ impl Draft {
                 working_dir: Ok(self.working_dir),
                 environment: self.environment,
                 worker: self.worker,
+                could_be_warm: false,
             }),
             output: self.output,
             origins: Origins::default(),

@@ -18,7 +18,7 @@ fn draft(python: &str, folder: &Path, case: &Case, preload: &[&str], is_forked: 
     let mut arguments = case.options.to_vec();
     arguments.extend(["script.py", "an argument", "", "ünï"]);
     let mut draft = argv(python, &arguments);
-    draft.working_dir = folder.to_owned();
+    folder.clone_into(&mut draft.working_dir);
     draft
         .environment
         .set("SOME_VALUE", "a value with = and ünï");
@@ -128,8 +128,10 @@ async fn with_modules_loaded_beforehand_too() {
 #[ignore = "for machines with many versions: name them in RUNNER_TEST_PYTHONS, with colons between"]
 async fn in_every_version() {
     let versions = std::env::var("RUNNER_TEST_PYTHONS").unwrap_or_default();
+    let mut found = Vec::new();
     for python in versions.split(':').filter(|path| !path.is_empty()) {
-        let found = differences(python, &["json"]).await;
-        assert!(found.is_empty(), "{python}\n{}", found.join("\n"));
+        let differences = differences(python, &["json"]).await;
+        found.extend(differences.into_iter().map(|one| format!("{python} {one}")));
     }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_millis(500);
 pub(crate) fn forked(folder: &Path, script: &str) -> Draft {
     std::fs::write(folder.join("script.py"), script).unwrap();
     let mut draft = argv("/usr/bin/python3", &["script.py"]);
-    draft.working_dir = folder.to_owned();
+    folder.clone_into(&mut draft.working_dir);
     draft.worker = Some(Worker::Fork(ForkWorker {
         options: 0,
         fixed: 1,

@@ -135,6 +135,48 @@ async fn an_interpreter_that_cannot_be_warm_is_started_for_each_call() {
     assert_eq!(fs::read_to_string(folder.path().join("runs")).unwrap(), "x");
 }
 
+/// As the shims of version managers do.
+#[tokio::test]
+async fn what_a_program_in_front_of_the_interpreter_sets_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = folder.path().join("python3");
+    let shim = "#!/bin/sh\nexport CHOSEN=3 PATH=/opt/chosen:$PATH PYTHONPATH=/opt/own:$PYTHONPATH\nunset SOME_VALUE\nexec /usr/bin/python3 \"$@\"\n";
+    fs::write(&python, shim).unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let script = "import os, sys; print(sorted((k, v) for k, v in os.environ.items() if not k.startswith('GANTZ')), sys.path)";
+    let executor = ScriptExecutor::new();
+    for before in [None, Some("/opt/before")] {
+        let draft = || {
+            let mut draft = forked(folder.path(), script);
+            draft.invocation = argv(python.to_str().unwrap(), &["script.py"]).invocation;
+            draft.environment.set("SOME_VALUE", "x");
+            if let Some(before) = before {
+                draft.environment.set("PYTHONPATH", before);
+            }
+            draft
+        };
+        let warm = text(&executor, draft()).await;
+        let fresh = Draft {
+            worker: None,
+            ..draft()
+        };
+        // An empty part at the end stands for the working directory: what the shim itself does without a value before.
+        let fresh = text(&executor, fresh).await;
+        if before.is_some() {
+            assert_eq!(warm, fresh);
+        } else {
+            assert!(
+                warm.contains("('CHOSEN', '3')") && warm.contains("/opt/chosen:"),
+                "{warm}"
+            );
+        }
+        assert!(
+            !warm.contains("SOME_VALUE") && !warm.contains("runner-python"),
+            "{warm}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_killed_interpreter_takes_its_calls_with_it_and_another_comes() {
     let folder = tempfile::tempdir().unwrap();

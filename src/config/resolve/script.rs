@@ -49,6 +49,7 @@ pub(super) fn resolve(
         stdin: stdin?,
         working_dir: job.working_dir,
         environment: job.environment,
+        could_be_warm: worker.is_none() && super::worker::could_be(job.script),
         worker,
     })
 }

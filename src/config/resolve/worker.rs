@@ -143,13 +143,7 @@ fn line(script: &ScriptAction, key: Span, problems: &mut Problems) -> Option<Lin
         );
         return None;
     }
-    let arguments: Vec<&str> = script
-        .args
-        .iter()
-        .flat_map(|args| &args.0)
-        .map(|argument| argument.0.text.as_str())
-        .collect();
-    match parse(&arguments) {
+    match parse(&arguments(script)) {
         Ok(line) => Some(line),
         Err(Trouble::NoScript) => {
             problems.push(
@@ -180,7 +174,21 @@ fn line(script: &ScriptAction, key: Span, problems: &mut Problems) -> Option<Lin
     }
 }
 
-/// Whether a program is CPython by its name: `python`, `python3`, `/usr/bin/python3.12`.
+/// Whether a script that is not kept warm could be.
+pub(super) fn could_be(script: &ScriptAction) -> bool {
+    let python = script
+        .command
+        .as_ref()
+        .is_some_and(|command| is_python(&command.text));
+    cfg!(unix) && script.worker.is_none() && python && parse(&arguments(script)).is_ok()
+}
+
+fn arguments(script: &ScriptAction) -> Vec<&str> {
+    let arguments = script.args.iter().flat_map(|args| &args.0);
+    arguments.map(|argument| argument.0.text.as_str()).collect()
+}
+
+/// Whether a program is Python as its makers build it, by its name: `python`, `python3`, `/usr/bin/python3.12`.
 fn is_python(command: &str) -> bool {
     base_name(command)
         .strip_prefix("python")

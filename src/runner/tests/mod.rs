@@ -61,6 +61,7 @@ pub(super) fn tool() -> Tool {
             working_dir: Ok(PathBuf::from("/")),
             environment: Environment::default(),
             worker: None,
+            could_be_warm: false,
         }),
         output: OutputRules {
             format: OutputFormat::Auto,

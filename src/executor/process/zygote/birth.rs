@@ -29,7 +29,7 @@ use crate::tool::{CallId, Environment};
 const PROGRAM: &str = include_str!("zygote.py");
 
 /// How long an interpreter may take to load what it should.
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is kept of what a zygote prints, in bytes.
 const SAID: usize = 4096;
@@ -152,10 +152,12 @@ async fn start(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<Newborn, Bi
         .field(if sees_exits() { "0" } else { "1" })?
         .field(if python_path.is_some() { "1" } else { "0" })?
         .field(python_path.unwrap_or_default())?
-        .field(&script_folder(kind))?;
+        .field(&script_folder(kind))?
+        .field(&kind.preload.len().to_string())?;
     for module in &kind.preload {
         message = message.field(module)?;
     }
+    let message = message.variables(&environment(kind, folder, &infant.mark))?;
     infant.send(message).await?;
     match infant.reply().await {
         Ok(Some(Reply::Ready { files })) => {
@@ -212,6 +214,7 @@ struct Infant {
     heard: Vec<u8>,
     said: Arc<Mutex<Capture>>,
     ward: Ward,
+    mark: CallId,
 }
 
 impl Infant {
@@ -222,16 +225,16 @@ impl Infant {
     ) -> Result<Self, BirthError> {
         // As long as the mark of a call, which takes its place in a fork.
         let mark = CallId::random();
-        let ward = guard::watch(mark.as_str());
+        let mut ward = guard::watch(mark.as_str());
         let (ours, theirs) = Socket::pair()?;
         ours.set_nonblocking(true)?;
-        let (kind, folder) = (Arc::clone(kind), Arc::clone(folder));
+        let (kind, folder, own_mark) = (Arc::clone(kind), Arc::clone(folder), mark.clone());
         let spawned = spawn_blocking(move || {
             let launch = Launch {
                 program: kind.program.clone(),
                 arguments,
                 working_dir: kind.working_dir.clone(),
-                environment: environment(&kind, &folder, &mark),
+                environment: environment(&kind, &folder, &own_mark),
                 stdin: None,
                 fork: None,
             };
@@ -243,7 +246,6 @@ impl Infant {
             tree
         });
         let mut tree = spawned.await.map_err(io::Error::other)??;
-        let mut ward = ward;
         ward.led_by(tree.id(), tree.outputs());
         let pipes = tree.attach()?;
         let said = Arc::new(Mutex::new(Capture::new(0, SAID)));
@@ -255,6 +257,7 @@ impl Infant {
             heard: Vec::new(),
             said,
             ward,
+            mark,
         })
     }
 

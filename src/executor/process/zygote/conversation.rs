@@ -262,13 +262,13 @@ impl Conversation {
             }
             while let Some((reply, length)) = Reply::take(&self.incoming)? {
                 self.incoming.drain(..length);
-                self.heed(reply);
+                self.heed(&reply);
             }
         }
     }
 
-    fn heed(&mut self, reply: Reply) {
-        match reply {
+    fn heed(&mut self, reply: &Reply) {
+        match *reply {
             Reply::Started { number, pid } => self.started(number, pid),
             Reply::Refused { number, errno } => {
                 if let Some(waiter) = self.forking.remove(&number) {

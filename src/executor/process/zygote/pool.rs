@@ -211,11 +211,10 @@ impl Zygotes {
             Err(error) => {
                 let pause = (PAUSE.0 * 2_u32.saturating_pow(slot.failures)).min(PAUSE.1);
                 let program = kind.program.display();
-                match &error {
-                    BirthError::Unable(_) => {
-                        tracing::warn!(%program, %error, "calls start an interpreter each: it cannot be kept warm");
-                    }
-                    _ => tracing::warn!(%program, %error, ?pause, "there is no warm interpreter"),
+                if matches!(error, BirthError::Unable(_)) {
+                    tracing::warn!(%program, %error, "calls start an interpreter each: it cannot be kept warm");
+                } else {
+                    tracing::warn!(%program, %error, ?pause, "there is no warm interpreter");
                 }
                 slot.failures = slot.failures.saturating_add(1).min(16);
                 slot.state = State::Failed(error, Instant::now() + pause);

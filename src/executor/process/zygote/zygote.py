@@ -145,8 +145,10 @@ class _Ending:
             self.take_apart()
             if self.flushes():
                 os._exit(0)
-        for name in self.kept:
-            sys.modules.pop(name, None)
+        # Python 3.8 takes apart what it must not when a module is held that it does not know of.
+        if sys.version_info >= (3, 9):
+            for name in self.kept:
+                sys.modules.pop(name, None)
 
     def is_plain(self):
         """Whether the script ran to its last line, without an exception, and no other thread lives.
@@ -215,10 +217,22 @@ class _Zygote:
         self.notices = options[0] == b"1"
         self.python_path = options[2] if options[1] == b"1" else None
         self.folder = os.fsdecode(options[3])
-        self.preload = [os.fsdecode(name) for name in options[4:] if name]
-        # Interpreters change it where the language is not set.
-        self.coerced = os.environb.get(b"LC_CTYPE")
+        count = int(options[4])
+        self.preload = [os.fsdecode(name) for name in options[5 : 5 + count]]
+        self.note_changes(_variables(options[5 + count :]))
         self.real = None
+
+    def note_changes(self, given):
+        """What is not as the runner gave it: the interpreter sets a language, a program in front of it sets its own."""
+        own = (b"PYTHONPATH", _Mark.NAME[:-1])
+        now = {name: value for name, value in os.environb.items() if name not in own}
+        self.changed = {name: value for name, value in now.items() if given.get(name) != value}
+        self.unset = [name for name in given if name not in now and name not in own]
+        path = os.environb.get(b"PYTHONPATH")
+        if path != given.get(b"PYTHONPATH"):
+            folders = (path or b"").split(b":")
+            path = b":".join(one for one in folders if one != os.fsencode(self.own_folder))
+            self.python_path = self.changed[b"PYTHONPATH"] = path
 
     def prepare(self):
         """Makes this process what it was without this module, loads what is to be loaded, and tells what that is."""
@@ -351,14 +365,18 @@ class _Zygote:
         if hasattr(sys, "orig_argv"):
             sys.orig_argv += arguments
         os.environb.clear()
-        for variable in fields[5 + count :]:
-            name, _, value = variable.partition(b"=")
-            os.environb[name] = value
-        if self.coerced is not None:
-            os.environb[b"LC_CTYPE"] = self.coerced
+        os.environb.update(_variables(fields[5 + count :]))
+        os.environb.update(self.changed)
+        for name in self.unset:
+            os.environb.pop(name, None)
         sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", sys.__stdin__)
         sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", sys.__stdout__)
         sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", sys.__stderr__)
+
+
+def _variables(fields):
+    pairs = (variable.partition(b"=") for variable in fields)
+    return {name: value for name, _, value in pairs}
 
 
 def _stream(number, name, like):
