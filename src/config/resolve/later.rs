@@ -157,7 +157,7 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
     no_effect(
         worker.filter(is_persistent),
         "mode: persistent",
-        "`mode: fork` keeps an interpreter warm",
+        "each call starts an interpreter; `mode: fork` keeps one warm",
         problems,
     );
     if let Some(output) = &tool.output {
