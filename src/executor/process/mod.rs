@@ -51,5 +51,6 @@ pub(super) enum Exit {
     /// The status was taken by somebody else, as when the runner was started with `SIGCHLD` ignored.
     Unknown,
     /// The warm interpreter it was forked from died, and the status with it.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is forked there"))]
     Orphaned,
 }
