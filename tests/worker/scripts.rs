@@ -240,7 +240,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "threads",
-        "import threading, time\ndef work(): time.sleep(0.05); print('from the thread')\nt = threading.Thread(target=work); t.start(); print('main', threading.current_thread().name, threading.main_thread().name, threading.active_count())",
+        "import threading, time\ngo = threading.Event()\ndef work(): go.wait(); time.sleep(0.05); print('from the thread')\nt = threading.Thread(target=work); t.start(); print('main', threading.current_thread().name, threading.main_thread().name, threading.active_count()); go.set()",
     ),
     case(
         "daemon threads",

@@ -134,7 +134,7 @@ async fn probe(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<(), BirthEr
             is_able: false,
             ..
         }))) => {
-            format!("Python {version} cannot be kept warm: CPython 3.8 or newer can")
+            format!("Python {version} cannot be kept warm: CPython 3.9 or newer can")
         }
         Ok(Ok(Some(Reply::Probed {
             is_marked: false, ..

@@ -145,10 +145,8 @@ class _Ending:
             self.take_apart()
             if self.flushes():
                 os._exit(0)
-        # Python 3.8 takes apart what it must not when a module is held that it does not know of.
-        if sys.version_info >= (3, 9):
-            for name in self.kept:
-                sys.modules.pop(name, None)
+        for name in self.kept:
+            sys.modules.pop(name, None)
 
     def is_plain(self):
         """Whether the script ran to its last line, without an exception, and no other thread lives.
@@ -412,7 +410,8 @@ def _main():
         os._exit(0)
     fields = received[0]
     if fields[0] == b"probe":
-        is_able = sys.version_info >= (3, 8) and sys.implementation.name == "cpython" and hasattr(os, "waitid")
+        # Python 3.8 frees what is not its own at the end of a process that was forked during an import.
+        is_able = sys.version_info >= (3, 9) and sys.implementation.name == "cpython" and hasattr(os, "waitid")
         is_marked = _Mark().address is not None or sys.platform != "linux"
         version = "%d.%d.%d" % sys.version_info[:3]
         channel.send(b"probed", version.encode(), b"%d" % is_able, b"%d" % is_marked)
