@@ -218,6 +218,59 @@ async fn a_script_that_kills_its_parent_fails_alone() {
     );
 }
 
+/// One that does not answer is given up after ten seconds; no call waits for it longer.
+#[tokio::test]
+async fn a_stopped_interpreter_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let executor = warm(folder.path()).await;
+    let zygote = text(&executor, forked(folder.path(), PARENT)).await;
+    let script = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP); print('done')";
+    let stopper = executor
+        .run(&forked(folder.path(), script).call(), ())
+        .await;
+    let failure = stopper.result.unwrap_err();
+    assert_eq!(failure.data["stdout"], "done\n", "{failure:?}");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let run = executor
+            .run(&forked(folder.path(), PARENT).call(), ())
+            .await;
+        match run.result {
+            Ok(output) => break assert_ne!(output.text.trim_end(), zygote),
+            Err(failure) => assert_eq!(failure.code, FailureCode::SpawnFailed, "{failure:?}"),
+        }
+        assert!(Instant::now() < deadline);
+    }
+    eventually("it is gone", || {
+        !Path::new(&format!("/proc/{zygote}/exe")).exists()
+    })
+    .await;
+    assert!(executor.drain(None).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_is_called_off_does_not_wait_for_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("slow.py"),
+        "import time; time.sleep(3600)\n",
+    )
+    .unwrap();
+    let executor = ScriptExecutor::new();
+    let draft =
+        preloading(folder.path(), "print('never')", &["slow"]).timeout(Duration::from_millis(300));
+    let started = Instant::now();
+    let failure = executor.run(&draft.call(), ()).await.result.unwrap_err();
+    assert_eq!(failure.code, FailureCode::Timeout);
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+    executor.drain(None).await;
+    eventually("nobody is left", || executor.running().is_empty()).await;
+}
+
 #[tokio::test]
 async fn all_end_with_the_executor() {
     let folder = tempfile::tempdir().unwrap();

@@ -108,11 +108,15 @@ pub(super) struct Newborn {
 
 /// Starts an interpreter of `kind` and waits until it is ready. Dropped half-way, nothing is left of it.
 pub(super) async fn birth(kind: Arc<Kind>) -> Result<Newborn, BirthError> {
-    let folder = Arc::new(
-        spawn_blocking(HookFolder::create)
-            .await
-            .map_err(io::Error::other)??,
-    );
+    let folder = spawn_blocking(HookFolder::create)
+        .await
+        .map_err(io::Error::other)?
+        .map_err(|error| {
+            BirthError::Unable(format!(
+                "the folder for temporary files takes no file: {error}"
+            ))
+        })?;
+    let folder = Arc::new(folder);
     probe(&kind, &folder).await?;
     let ready = timeout(START_WITHIN, start(&kind, &folder)).await;
     ready.unwrap_or_else(|_| {
