@@ -387,6 +387,12 @@ async fn nobody_survives(victim: fn(outer: u32, zygote: u32) -> u32) {
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
+    let runner = child_of(child_of(child.id()));
+    assert_eq!(
+        children_of(runner),
+        [zygote],
+        "nothing is left of its start"
+    );
     kill(&victim(child.id(), zygote).to_string());
     let is_gone = |pid: u32| {
         fs::read_to_string(format!("/proc/{pid}/cmdline")).map_or(true, |line| line.is_empty())
@@ -398,8 +404,19 @@ async fn nobody_survives(victim: fn(outer: u32, zygote: u32) -> u32) {
 }
 
 fn child_of(pid: u32) -> u32 {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    children.split(' ').next().unwrap().parse().unwrap()
+    children_of(pid)[0]
+}
+
+/// Of all threads, dead ones too until they are reaped.
+fn children_of(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| {
+            let pids = list.split_whitespace().map(|pid| pid.parse().unwrap());
+            pids.collect::<Vec<u32>>()
+        })
+        .collect()
 }
 
 #[tokio::test]

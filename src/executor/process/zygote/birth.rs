@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -106,7 +106,7 @@ pub(super) struct Newborn {
     pub(super) ward: Ward,
 }
 
-/// Starts an interpreter of `kind` and waits until it is ready. Dropped half-way, nothing is left of it.
+/// Starts an interpreter of `kind` and waits until it is ready. Dropped half-way, nothing of it lives.
 pub(super) async fn birth(kind: Arc<Kind>) -> Result<Newborn, BirthError> {
     let folder = spawn_blocking(HookFolder::create)
         .await
@@ -118,11 +118,7 @@ pub(super) async fn birth(kind: Arc<Kind>) -> Result<Newborn, BirthError> {
         })?;
     let folder = Arc::new(folder);
     probe(&kind, &folder).await?;
-    let ready = timeout(START_WITHIN, start(&kind, &folder)).await;
-    ready.unwrap_or_else(|_| {
-        let seconds = START_WITHIN.as_secs();
-        Err(BirthError::Failed(format!("not ready within {seconds} s")))
-    })
+    start(&kind, &folder).await
 }
 
 /// Makes sure that the interpreter comes by the part inside it: one that does not would run the script.
@@ -130,20 +126,20 @@ async fn probe(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<(), BirthEr
     let mut arguments = kind.arguments[..kind.options].to_vec();
     arguments.extend(["-c".into(), "pass".into()]);
     let mut infant = Infant::start(kind, folder, arguments).await?;
-    infant.send(Message::new("probe")).await?;
-    let reply = timeout(START_WITHIN, infant.reply()).await;
+    let reply = infant.asked(Message::new("probe")).await;
+    infant.end().await;
     let why = match reply {
-        Ok(Ok(Some(Reply::Probed {
+        Ok(Some(Reply::Probed {
             version,
             is_able: false,
             ..
-        }))) => {
+        })) => {
             format!("Python {version} cannot be kept warm: CPython 3.9 or newer can")
         }
-        Ok(Ok(Some(Reply::Probed {
+        Ok(Some(Reply::Probed {
             is_marked: false, ..
-        }))) => "the system does not let a process mark itself as one of its call".to_owned(),
-        Ok(Ok(Some(Reply::Probed { .. }))) => return Ok(()),
+        })) => "the system does not let a process mark itself as one of its call".to_owned(),
+        Ok(Some(Reply::Probed { .. })) => return Ok(()),
         _ => "the interpreter does not import `sitecustomize` by `PYTHONPATH`".to_owned(),
     };
     Err(BirthError::Unable(why))
@@ -151,40 +147,24 @@ async fn probe(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<(), BirthEr
 
 async fn start(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<Newborn, BirthError> {
     let mut infant = Infant::start(kind, folder, kind.arguments.clone()).await?;
-    let python_path = kind.environment.get("PYTHONPATH");
-    let mut message = Message::new("serve")
-        .field(if sees_exits() { "0" } else { "1" })?
-        .field(if python_path.is_some() { "1" } else { "0" })?
-        .field(python_path.unwrap_or_default())?
-        .field(&script_folder(kind))?
-        .field(&kind.preload.len().to_string())?;
-    for module in &kind.preload {
-        message = message.field(module)?;
-    }
-    let message = message.variables(&environment(kind, folder, &infant.mark))?;
-    infant.send(message).await?;
-    match infant.reply().await {
-        Ok(Some(Reply::Ready { files })) => {
-            let mut files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
-            files.push(kind.program.clone());
-            let stamps = spawn_blocking(move || files.into_iter().map(Stamp::now).collect());
-            Ok(Newborn {
-                tree: infant.tree,
-                stream: infant.stream,
-                stamps: stamps.await.map_err(io::Error::other)?,
-                ward: infant.ward,
-            })
-        }
+    let reply = match infant.task(kind, folder) {
+        Ok(message) => infant.asked(message).await,
+        Err(error) => Err(error),
+    };
+    let failed = match reply {
+        Ok(Some(Reply::Ready { files })) => return Ok(infant.grown(kind, files).await),
         Ok(Some(Reply::Failed(traceback))) => {
             tracing::warn!(%traceback, "a warm interpreter could not load its modules");
             let last = traceback.trim_end().lines().last().unwrap_or_default();
-            Err(BirthError::Failed(last.to_owned()))
+            last.to_owned()
         }
-        _ => Err(BirthError::Failed(format!(
-            "it ended early{}",
-            infant.last_words()
-        ))),
-    }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            format!("not ready within {} s", START_WITHIN.as_secs())
+        }
+        _ => format!("it ended early{}", infant.last_words()),
+    };
+    infant.end().await;
+    Err(BirthError::Failed(failed))
 }
 
 /// Where the script's own modules are.
@@ -265,13 +245,50 @@ impl Infant {
         })
     }
 
-    async fn send(&mut self, message: Message) -> io::Result<()> {
-        use tokio::io::AsyncWriteExt;
-        // One that has ended is noticed when it does not answer.
-        match self.stream.write_all(&message.framed()?).await {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+    /// What it is to load.
+    fn task(&self, kind: &Kind, folder: &HookFolder) -> io::Result<Message> {
+        let python_path = kind.environment.get("PYTHONPATH");
+        let mut message = Message::new("serve")
+            .field(if sees_exits() { "0" } else { "1" })?
+            .field(if python_path.is_some() { "1" } else { "0" })?
+            .field(python_path.unwrap_or_default())?
+            .field(&script_folder(kind))?
+            .field(&kind.preload.len().to_string())?;
+        for module in &kind.preload {
+            message = message.field(module)?;
         }
+        message.variables(&environment(kind, folder, &self.mark))
+    }
+
+    /// What it says to a message; `None` when it has ended.
+    async fn asked(&mut self, message: Message) -> io::Result<Option<Reply>> {
+        let frame = message.framed()?;
+        let answer = async {
+            // One that has ended is noticed when it does not answer.
+            self.stream.write_all(&frame).await.ok();
+            self.reply().await
+        };
+        timeout(START_WITHIN, answer).await?
+    }
+
+    /// It is ready.
+    async fn grown(self, kind: &Kind, files: Vec<OsString>) -> Newborn {
+        let mut files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+        files.push(kind.program.clone());
+        let stamps = spawn_blocking(move || files.into_iter().map(Stamp::now).collect());
+        Newborn {
+            tree: self.tree,
+            stream: self.stream,
+            stamps: stamps.await.unwrap_or_default(),
+            ward: self.ward,
+        }
+    }
+
+    /// Ends it, and takes its status: nobody else would.
+    async fn end(mut self) {
+        self.tree.kill();
+        self.tree.gone().await;
+        self.ward.sweep().await;
     }
 
     /// The next message; `None` when the process has ended.
