@@ -205,10 +205,10 @@ impl Tree {
         self.exit.is_some()
             || match &self.leader {
                 Leader::Spawned(_) => false,
-                // Of an orphan, somebody else takes the status the moment it ends.
+                // Of an orphan, somebody else takes the status the moment it ends. Where its end cannot be seen, it is
+                // signalled all the same, within a moment: ids do not come round so soon.
                 Leader::Forked(forked, _) => {
-                    forked.is_released()
-                        || (forked.is_orphan() && (self.watch.is_none() || self.is_seen_dead()))
+                    forked.is_released() || (forked.is_orphan() && self.is_seen_dead())
                 }
             }
     }

@@ -284,11 +284,13 @@ class _Zygote:
 
         def ended(*_):
             for pid in list(self.children):
-                state = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-                if state is not None:
-                    self.channel.send(b"ended", b"%d" % pid)
+                self.tell_end(pid)
 
         signal.signal(signal.SIGCHLD, ended)
+
+    def tell_end(self, pid):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+            self.channel.send(b"ended", b"%d" % pid)
 
     def serve(self):
         """Does what the runner asks; returns in a fork."""
@@ -332,6 +334,9 @@ class _Zygote:
             except OSError:
                 pass
             self.channel.send(b"started", fields[1], b"%d" % pid)
+            if self.notices:
+                # It may have ended before it was among the children, or before the runner knew of it.
+                self.tell_end(pid)
         return False
 
     def reap(self, pid):
