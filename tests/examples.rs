@@ -520,10 +520,7 @@ fn the_tour_goes_from_a_script_over_a_database_and_a_service_to_a_bill() {
         let found = results.iter().find(|result| result["call_id"] == call);
         found.unwrap()["result"].clone()
     };
-    assert_eq!(
-        result("dollars"),
-        json!({"items": 2, "total": "15.00 USD"})
-    );
+    assert_eq!(result("dollars"), json!({"items": 2, "total": "15.00 USD"}));
     assert_eq!(result("yen"), json!({"items": 2, "total": "2000.00 JPY"}));
     // A name that would be code anywhere else is a customer here.
     let orders = run(&["call", "orders_of", "customer=O'Brien; DROP TABLE orders"]);
@@ -532,4 +529,27 @@ fn the_tour_goes_from_a_script_over_a_database_and_a_service_to_a_bill() {
     assert_eq!(orders.as_array().map(Vec::len), Some(1));
     let told = run(&["test"]);
     assert!(told.contains("1 passed"), "{told}");
+}
+
+#[test]
+fn a_warm_script_answers_like_any_other() {
+    let example = "examples/workers/gantz.yaml";
+    let words = ["summarize", "numbers=3", "numbers=4", "numbers=5"];
+    let known = json!({"mean": 4, "median": 4, "deviation": 1.0});
+    assert_eq!(json_of(example, &words), known);
+    let config = repository(example);
+    let arguments = [
+        "call",
+        "-c",
+        config.to_str().unwrap(),
+        "summarize",
+        "numbers=3",
+    ];
+    let output = runner(&repository(""), &arguments);
+    assert!(!output.status.success());
+    let (_, stderr) = texts(&output);
+    assert!(
+        stderr.contains("at least two numbers are needed"),
+        "{stderr}"
+    );
 }

@@ -12,7 +12,7 @@ use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
     Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
     Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin,
-    TIMEOUT_ARGUMENT, TaskMode, TaskRules, Tool, ToolAccess, spoken,
+    TIMEOUT_ARGUMENT, TaskMode, TaskRules, Tool, ToolAccess, Worker, spoken,
 };
 
 #[derive(Debug, Args)]
@@ -412,9 +412,28 @@ fn process(script: &Script) -> String {
         Err(missing) => format!("unknown: `{}` is not set", missing.0),
     };
     format!(
-        "runs\n{}  in      {folder}\n  reads   {stdin}\n\n",
-        invocation(script)
+        "runs\n{}  in      {folder}\n  reads   {stdin}\n{}\n",
+        invocation(script),
+        warmth(script)
     )
+}
+
+/// How the script is kept warm, or that it could be.
+fn warmth(script: &Script) -> String {
+    match &script.worker {
+        Some(Worker::Fork(worker)) if worker.preload.is_empty() => {
+            "  worker  forked from a warm interpreter\n".to_owned()
+        }
+        Some(Worker::Fork(worker)) => format!(
+            "  worker  forked from a warm interpreter that has imported {}\n",
+            worker.preload.join(", ")
+        ),
+        None if script.could_be_warm => {
+            "  hint    `worker: { mode: fork, preload: [...] }` in `script` forks a warm interpreter for each call\n"
+                .to_owned()
+        }
+        None => String::new(),
+    }
 }
 
 fn invocation(script: &Script) -> String {

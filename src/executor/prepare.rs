@@ -6,7 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+#[cfg(unix)]
+use super::process::Kind;
 use super::process::Launch;
+#[cfg(unix)]
+use crate::tool::Worker;
 use crate::tool::template::{Mirrors, ValueError};
 use crate::tool::{Call, Failure, FailureCode, Invocation, Program, Script, Stdin};
 
@@ -45,6 +49,25 @@ pub(super) fn launch(call: &Call, script: &Script, timeout: Duration) -> Result<
         working_dir: working_dir(call, script)?,
         environment,
         stdin: input(call, script)?,
+        #[cfg(unix)]
+        fork: None,
+    })
+}
+
+/// What is forked for a call that was prepared as `launch`, if its tool asks for it.
+#[cfg(unix)]
+pub(super) fn kind(script: &Script, launch: &Launch) -> Option<Kind> {
+    let Some(Worker::Fork(worker)) = &script.worker else {
+        return None;
+    };
+    Some(Kind {
+        program: launch.program.clone(),
+        arguments: launch.arguments.get(..worker.fixed)?.to_vec(),
+        options: worker.options,
+        working_dir: launch.working_dir.clone(),
+        environment: script.environment.clone(),
+        defaults: defaults(script).collect(),
+        preload: worker.preload.clone(),
     })
 }
 
@@ -54,10 +77,7 @@ fn environment(
     script: &Script,
     timeout: Duration,
 ) -> Result<Vec<(OsString, OsString)>, Failure> {
-    let defaults = PYTHON_DEFAULTS
-        .into_iter()
-        .filter(|(name, _)| script.environment.get(name).is_none())
-        .map(|(name, value)| (name.into(), value.into()));
+    let defaults = defaults(script).map(|(name, value)| (name.into(), value.into()));
     let own = script
         .environment
         .iter()
@@ -79,6 +99,13 @@ fn environment(
         .chain(context.map(|(name, value)| (name.into(), value.into())))
         .chain(trace)
         .collect())
+}
+
+/// What the runner sets for Python where the tool does not.
+fn defaults(script: &Script) -> impl Iterator<Item = (&'static str, &'static str)> {
+    PYTHON_DEFAULTS
+        .into_iter()
+        .filter(|(name, _)| script.environment.get(name).is_none())
 }
 
 /// The arguments once more, as `GANTZ_ARG_<NAME>`. A clash of names was refused when the file was loaded.

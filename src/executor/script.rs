@@ -12,11 +12,15 @@ use tracing::Instrument as _;
 
 use super::output::{Capture, Recording};
 use super::prepare;
-use super::process::{Bounds, End, Ended, Roll, Running, Stops, supervise};
+use super::process::{Bounds, End, Ended, Launch, Roll, Running, Stops, supervise};
+#[cfg(unix)]
+use super::process::{Fork, Zygotes};
 use super::verdict::{Terms, verdict};
 use crate::guard;
 use crate::store::Store;
-use crate::tool::{Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat, Stream};
+use crate::tool::{
+    Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat, Script, Stream,
+};
 
 /// What is kept of standard error: a little of its beginning, more of its end.
 const STDERR_KEPT: (usize, usize) = (4 * 1024, 60 * 1024);
@@ -41,6 +45,8 @@ struct Shared {
     draining: watch::Sender<Option<Duration>>,
     roll: Roll,
     store: Store,
+    #[cfg(unix)]
+    zygotes: Zygotes,
 }
 
 /// What came of a run.
@@ -102,7 +108,7 @@ impl ScriptExecutor {
             );
         };
         let launch = match prepare::launch(call, script, time.timeout) {
-            Ok(launch) => launch,
+            Ok(launch) => self.warm(script, launch),
             Err(failure) => return Execution::refused(failure, time.timeout),
         };
         let terms = Terms::new(&launch, time.timeout, time.extends_to, time.is_callers);
@@ -135,7 +141,24 @@ impl ScriptExecutor {
         }
     }
 
-    /// What becomes of standard output: where the tool says so, what the answer leaves out is stored.
+    /// The launch, forked from a warm interpreter where its tool asks for it.
+    fn warm(&self, script: &Script, launch: Launch) -> Launch {
+        #[cfg(unix)]
+        if let Some(kind) = prepare::kind(script, &launch) {
+            let fork = Fork {
+                zygotes: self.0.zygotes.clone(),
+                kind: Arc::new(kind),
+            };
+            return Launch {
+                fork: Some(fork),
+                ..launch
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = script;
+        launch
+    }
+
     /// Every running call, those whose processes cannot be killed included.
     pub fn running(&self) -> Vec<Running> {
         self.0.roll.all()
@@ -161,7 +184,10 @@ impl ScriptExecutor {
             .map(|running| running.kill_grace)
             .max();
         let longest = longest.unwrap_or_default().min(most);
-        match timeout(longest + AFTER_GRACE, self.0.supervisors.wait()).await {
+        let ended = timeout(longest + AFTER_GRACE, self.0.supervisors.wait()).await;
+        #[cfg(unix)]
+        self.0.zygotes.close().await;
+        match ended {
             Ok(()) => Vec::new(),
             Err(_) => self.running(),
         }

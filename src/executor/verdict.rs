@@ -4,6 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::output::{excerpt, interpret, not_whole, with_items};
+#[cfg(unix)]
+use super::process::BirthError;
 use super::process::{End, Ended, Exit, Launch, Leftovers, Why};
 use crate::tool::{Call, Failure, FailureCode, Output, ToolName, remedy, spoken};
 
@@ -83,6 +85,11 @@ pub(super) fn verdict(
         )
         .remediation(after_signal(*signal))
         .with("signal", *signal),
+        End::Exited(Exit::Orphaned) => Failure::new(
+            FailureCode::KilledBySignal,
+            format!("`{tool}` was ended: the warm interpreter it was forked from died"),
+        )
+        .remediation("call again; if it happens again, see whether memory is short or a script ends its parent"),
         End::Exited(Exit::Unknown) => Failure::new(
             FailureCode::Internal,
             format!("how `{tool}` ended is not known: its status was taken by somebody else"),
@@ -145,7 +152,7 @@ fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &End
     match exit {
         Some(Exit::Code(code)) => failure.with("exit_code", code),
         Some(Exit::Signal(signal)) => failure.with("signal", signal),
-        Some(Exit::Unknown) | None => failure,
+        Some(Exit::Unknown | Exit::Orphaned) | None => failure,
     }
 }
 
@@ -211,6 +218,14 @@ fn not_started(tool: &ToolName, terms: &Terms, error: &io::Error) -> Failure {
             "`working_dir` is no folder: create `{}` or name another",
             terms.working_dir.display()
         ));
+    }
+    #[cfg(unix)]
+    if let Some(inner) = error.get_ref()
+        && inner.is::<BirthError>()
+    {
+        return failure.remediation(
+            "see that the modules of `worker.preload` can be imported, or leave `worker` out",
+        );
     }
     failure.remediation(match error.kind() {
         io::ErrorKind::NotFound if terms.program.exists() => {

@@ -7,6 +7,7 @@ use super::http::Http;
 use super::schema::Schema;
 use super::sql::Sql;
 use super::template::{ArgvTemplate, ShellTemplate, TextTemplate};
+use super::worker::Worker;
 
 /// What a call does.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub struct Script {
     pub working_dir: Result<PathBuf, MissingVariable>,
     /// Its environment, whole: nothing else is inherited.
     pub environment: Environment,
+    /// How it is kept warm, if it is.
+    pub worker: Option<Worker>,
+    /// Whether it is a Python script that is not kept warm and could be.
+    pub could_be_warm: bool,
 }
 
 /// An environment variable a tool needs and does not have.

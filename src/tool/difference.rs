@@ -161,11 +161,14 @@ fn does_the_same(one: &Action, other: &Action) -> bool {
         stdin,
         working_dir,
         environment,
+        worker,
+        could_be_warm: _,
     } = one;
     is_started_alike(invocation, &other.invocation)
         && reads_the_same(stdin, &other.stdin)
         && *working_dir == other.working_dir
         && *environment == other.environment
+        && *worker == other.worker
 }
 
 fn is_started_alike(one: &Invocation, other: &Invocation) -> bool {

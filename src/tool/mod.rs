@@ -35,6 +35,7 @@ mod task;
 pub mod template;
 mod test_case;
 mod trace;
+mod worker;
 
 pub use access::ToolAccess;
 pub use action::{
@@ -72,6 +73,7 @@ pub use task::{LONG_CALL, TaskMode, TaskRules};
 pub use template::ValueError;
 pub use test_case::{Expectation, ExpectedError, TestCase};
 pub use trace::TraceContext;
+pub use worker::{ForkWorker, Worker};
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]

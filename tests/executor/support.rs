@@ -10,7 +10,7 @@ use runner::tool::template::{ArgvTemplate, Safety, Shell, ShellTemplate};
 use runner::tool::{
     Action, Annotations, Arguments, Call, CallContext, CallId, Environment, Invocation, OnOverflow,
     Origins, OutputFormat, OutputRules, Parameter, ParameterType, Parameters, Program, Script,
-    Stdin, Tool, ToolLimits, ToolName,
+    Stdin, Tool, ToolLimits, ToolName, Worker,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -22,6 +22,7 @@ pub(crate) struct Draft {
     pub(crate) stdin: Stdin,
     pub(crate) working_dir: PathBuf,
     pub(crate) environment: Environment,
+    pub(crate) worker: Option<Worker>,
     pub(crate) output: OutputRules,
     pub(crate) timeout: Duration,
     pub(crate) progress_extends_timeout: Option<Duration>,
@@ -101,6 +102,7 @@ fn draft(invocation: Invocation) -> Draft {
         stdin: Stdin::None,
         working_dir: std::env::temp_dir(),
         environment,
+        worker: None,
         output: OutputRules {
             format: OutputFormat::Auto,
             schema: None,
@@ -162,6 +164,8 @@ impl Draft {
                 stdin: self.stdin,
                 working_dir: Ok(self.working_dir),
                 environment: self.environment,
+                worker: self.worker,
+                could_be_warm: false,
             }),
             output: self.output,
             tests: Vec::new(),

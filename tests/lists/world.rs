@@ -83,9 +83,11 @@ impl World {
 
     /// The error that a call fails with.
     pub(crate) async fn failure(&self, tool: &str, arguments: Value) -> Value {
-        let mut result = self.call(tool, arguments).await;
+        let result = self.call(tool, arguments).await;
         assert_eq!(result["isError"], true, "{result}");
-        result["structuredContent"]["error"].take()
+        let text = result["content"][0]["text"].as_str().unwrap();
+        let mut envelope: Value = serde_json::from_str(text).unwrap();
+        envelope["error"].take()
     }
 
     /// The messages that a call with a progress token is answered with, the result last.

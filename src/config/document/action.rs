@@ -42,9 +42,9 @@ choice! {
 
     /// How a warm worker runs.
     enum WorkerMode {
-        /// One process answers many calls.
+        /// One process answers many calls. Has no effect yet.
         "persistent" Persistent,
-        /// A warm process forks for each call.
+        /// An interpreter that has imported `preload` forks for each call; the script is as it is.
         "fork" Fork,
     }
 }
@@ -67,22 +67,22 @@ wire! {
         "working_dir" working_dir: Text,
         /// How long one attempt may run; wins over the tool's `timeout`.
         "timeout" timeout: TimeoutChoice,
-        /// Keeps processes warm between calls.
+        /// Keeps an interpreter warm between calls, for a Python script.
         "worker" worker: Worker,
     }
 
-    /// Processes kept warm between calls.
+    /// A Python interpreter kept warm between calls.
     struct Worker in "`worker`", Warned {
         /// How it runs.
         #[schemars(required)]
         "mode" mode: WorkerMode,
-        /// Processes.
+        /// Processes; for `mode: persistent`.
         "size" size: Count,
-        /// Calls after which a process is replaced.
+        /// Calls after which a process is replaced; for `mode: persistent`.
         "max_calls" max_calls: Count,
-        /// Resident memory after which a process is replaced.
+        /// Resident memory after which a process is replaced; for `mode: persistent`.
         "max_rss" max_rss: Size,
-        /// Calls one process answers at once.
+        /// Calls one process answers at once; for `mode: persistent`.
         "multiplex" multiplex: Count,
         /// Python modules to import before the first call.
         "preload" preload: List<Text>,

@@ -12,7 +12,7 @@ mod union;
 
 pub(crate) use action::{
     FormatChoice, HttpAction, OutputDeclaration, OverflowChoice, RedirectChoice, ScriptAction,
-    SqlAction,
+    SqlAction, Worker, WorkerMode,
 };
 pub(crate) use concurrency::{
     OnLimitChoice, PerKey, RateDeclaration, RunnerConcurrency, ToolConcurrency,

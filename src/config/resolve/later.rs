@@ -1,7 +1,7 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, Tool};
+use crate::config::document::{Document, Tool, Worker, WorkerMode};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Says that a key is understood and does nothing yet.
@@ -33,12 +33,18 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
 
 /// The settings of one tool.
 pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
-    if let Some(script) = &tool.script {
-        no_effect(
-            script.worker.as_ref(),
-            "worker",
-            "each call starts a process of its own",
-            problems,
-        );
-    }
+    let worker = tool
+        .script
+        .as_ref()
+        .and_then(|script| script.value.worker.as_ref());
+    let is_persistent = |worker: &&Given<Worker>| {
+        let mode = worker.value.mode.as_ref();
+        mode.is_some_and(|mode| mode.value == WorkerMode::Persistent)
+    };
+    no_effect(
+        worker.filter(is_persistent),
+        "mode: persistent",
+        "each call starts an interpreter; `mode: fork` keeps one warm",
+        problems,
+    );
 }

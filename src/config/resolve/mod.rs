@@ -24,6 +24,7 @@ mod test_cases;
 mod timeout;
 mod tool;
 mod values;
+mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -43,11 +43,14 @@ pub(super) fn resolve(
     };
     let invocation = job.invocation(problems);
     let stdin = job.stdin(problems);
+    let worker = super::worker::resolve(job.script, problems);
     Some(Script {
         invocation: invocation?,
         stdin: stdin?,
         working_dir: job.working_dir,
         environment: job.environment,
+        could_be_warm: worker.is_none() && super::worker::could_be(job.script),
+        worker,
     })
 }
 

@@ -17,6 +17,9 @@ pub(in crate::executor) struct Launch {
     pub(in crate::executor) environment: Vec<(OsString, OsString)>,
     /// What it reads; `None` is the null device.
     pub(in crate::executor) stdin: Option<Vec<u8>>,
+    /// Where it is forked from instead of being started.
+    #[cfg(unix)]
+    pub(in crate::executor) fork: Option<super::Fork>,
 }
 
 impl Launch {

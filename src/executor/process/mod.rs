@@ -9,6 +9,7 @@
 //! | `stream` | the pipes of a running process |
 //! | `roll` | who is running, and who cannot be killed |
 //! | `unix`, `windows` | the system calls, behind equal signatures |
+//! | `zygote` | warm interpreters, which fork instead of being started |
 //!
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
 //! knows tools, templates or limits other than time and memory.
@@ -24,6 +25,8 @@ mod supervisor;
 mod unix;
 #[cfg(windows)]
 mod windows;
+#[cfg(unix)]
+mod zygote;
 
 #[cfg(unix)]
 use unix as platform;
@@ -35,6 +38,8 @@ pub(super) use roll::Roll;
 pub use roll::Running;
 pub(super) use stops::{Stops, Why};
 pub(super) use supervisor::{Bounds, End, Ended, Leftovers, supervise};
+#[cfg(unix)]
+pub(super) use zygote::{BirthError, Fork, Kind, Zygotes};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,4 +50,7 @@ pub(super) enum Exit {
     Signal(i32),
     /// The status was taken by somebody else, as when the runner was started with `SIGCHLD` ignored.
     Unknown,
+    /// The warm interpreter it was forked from died, and the status with it.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is forked there"))]
+    Orphaned,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::process::{ChildStderr, ChildStdout};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
 use super::Exit;
 use super::platform::Tree;
@@ -239,7 +239,9 @@ impl Run {
         self.phase = phase;
     }
 
-    async fn into_ended(self) -> (Tree, Ended, Instant) {
+    async fn into_ended(mut self) -> (Tree, Ended, Instant) {
+        let known_by = self.killed.unwrap_or_else(Instant::now) + ANSWER_WITHIN;
+        timeout_at(known_by, self.tree.reaped()).await.ok();
         let exit = self.tree.exit();
         let end = match (self.why, exit) {
             (Some(why), exit) => End::Stopped(why, exit),

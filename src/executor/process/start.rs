@@ -37,7 +37,7 @@ impl Start {
         let started = Instant::now();
         let allowed = bounds.timeout;
         let deadline = started + allowed;
-        let mut spawning = spawn_blocking(move || Tree::spawn(&launch));
+        let mut spawning = spawning(launch);
         let mut why = None;
         let joined = tokio::select! {
             biased;
@@ -63,6 +63,9 @@ impl Start {
         };
         let tree = match joined {
             Ok(Ok(Ok(tree))) => tree,
+            Ok(Ok(Err(_))) if let Some(why) = why => {
+                return Self::Failed(failed(End::Stopped(why, None)));
+            }
             Ok(Ok(Err(error))) => return Self::Failed(failed(End::NotStarted(error))),
             Ok(Err(panicked)) => {
                 return Self::Failed(failed(End::NotStarted(io::Error::other(panicked))));
@@ -88,4 +91,17 @@ impl Start {
             }
         }
     }
+}
+
+/// The process on its way: forked where there is a warm interpreter for it, else started.
+fn spawning(launch: Launch) -> JoinHandle<io::Result<Tree>> {
+    #[cfg(unix)]
+    let launch = {
+        let mut launch = launch;
+        if let Some(fork) = launch.fork.take() {
+            return tokio::spawn(async move { fork.start(launch).await });
+        }
+        launch
+    };
+    spawn_blocking(move || Tree::spawn(&launch))
 }

@@ -5,9 +5,9 @@
 //! hitting a stranger. After it is reaped the group is asked whether it lives, never signalled.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
@@ -18,6 +18,7 @@ use rustix::process::{
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::sleep;
 
+use super::zygote::Forked;
 use super::{Exit, Launch};
 
 pub(super) use std::os::fd::AsFd as PipeHandle;
@@ -37,10 +38,25 @@ const BUSY_PAUSE: Duration = Duration::from_millis(16);
 
 /// A process, its group, and the way to the end of both. Dropped unreaped, it kills the group.
 pub(super) struct Tree {
-    leader: Child,
+    leader: Leader,
     pid: Pid,
     watch: Option<Watch>,
     exit: Option<Exit>,
+}
+
+/// How the process came to be, which decides who reaps it.
+enum Leader {
+    /// A child of the runner.
+    Spawned(Child),
+    /// A child of a warm interpreter, and the runner's ends of its pipes until they are handed out.
+    Forked(Forked, Option<Ends>),
+}
+
+/// The runner's ends of the pipes of a fork.
+pub(super) struct Ends {
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
 }
 
 /// The runner's ends of the pipes.
@@ -62,7 +78,12 @@ enum Watch {
 impl Tree {
     /// Starts the process as the leader of a group of its own. Blocks the thread until the program runs.
     pub(super) fn spawn(launch: &Launch) -> io::Result<Self> {
-        let mut leader = start(launch)?;
+        Self::spawn_command(launch.command())
+    }
+
+    /// The same, for a command that was changed.
+    pub(super) fn spawn_command(command: Command) -> io::Result<Self> {
+        let mut leader = start(command)?;
         let pid = i32::try_from(leader.id()).ok().and_then(Pid::from_raw);
         let Some(pid) = pid else {
             leader.kill()?;
@@ -70,20 +91,40 @@ impl Tree {
             return Err(io::Error::other("the process has no usable id"));
         };
         Ok(Self {
-            leader,
+            leader: Leader::Spawned(leader),
             pid,
             watch: None,
             exit: None,
         })
     }
 
+    /// A fork that leads a group of its own.
+    pub(super) fn forked(forked: Forked, ends: Ends) -> Self {
+        Self {
+            pid: forked.pid(),
+            leader: Leader::Forked(forked, Some(ends)),
+            watch: None,
+            exit: None,
+        }
+    }
+
     /// Starts watching, and hands out the pipes. Needs the runtime.
     pub(super) fn attach(&mut self) -> io::Result<Pipes> {
-        self.watch = Some(Watch::new(self.pid)?);
         let missing = || io::Error::other("the process has no output pipes");
-        let stdout = self.leader.stdout.take().ok_or_else(missing)?;
-        let stderr = self.leader.stderr.take().ok_or_else(missing)?;
-        let stdin = self.leader.stdin.take();
+        let (stdin, stdout, stderr) = match &mut self.leader {
+            Leader::Spawned(child) => {
+                self.watch = Some(Watch::new(self.pid)?);
+                let stdout = child.stdout.take().ok_or_else(missing)?;
+                let stderr = child.stderr.take().ok_or_else(missing)?;
+                (child.stdin.take(), stdout, stderr)
+            }
+            Leader::Forked(_, ends) => {
+                self.watch = Watch::by_descriptor(self.pid)?;
+                let ends = ends.take().ok_or_else(missing)?;
+                let stdin = ends.stdin.map(std::process::ChildStdin::from);
+                (stdin, ends.stdout.into(), ends.stderr.into())
+            }
+        };
         Ok(Pipes {
             stdin: stdin.map(ChildStdin::from_std).transpose()?,
             stdout: ChildStdout::from_std(stdout)?,
@@ -93,7 +134,7 @@ impl Tree {
 
     /// The id of the leader and of its group.
     pub(super) fn id(&self) -> u32 {
-        self.leader.id()
+        self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// The inode numbers of the pipes for its output, which tell who else can write to them; 0 for one that was
@@ -103,10 +144,16 @@ impl Tree {
             pipe.and_then(|pipe| rustix::fs::fstat(pipe).ok())
                 .map_or(0, |stat| stat.st_ino)
         }
-        [
-            inode(self.leader.stdout.as_ref()),
-            inode(self.leader.stderr.as_ref()),
-        ]
+        match &self.leader {
+            Leader::Spawned(child) => [inode(child.stdout.as_ref()), inode(child.stderr.as_ref())],
+            Leader::Forked(_, ends) => {
+                let ends = ends.as_ref();
+                [
+                    inode(ends.map(|ends| &ends.stdout)),
+                    inode(ends.map(|ends| &ends.stderr)),
+                ]
+            }
+        }
     }
 
     /// How the leader ended; `None` until it is reaped.
@@ -117,27 +164,53 @@ impl Tree {
     /// Waits until the leader is a zombie, and does not reap it. Can be dropped at any await.
     pub(super) async fn leader_exited(&mut self) {
         while !self.has_leader_exited() {
-            match &mut self.watch {
-                #[cfg(target_os = "linux")]
-                Some(Watch::Descriptor(descriptor)) => match descriptor.readable().await {
-                    Ok(mut ready) if !has_exited(self.pid) => ready.clear_ready(),
-                    Ok(_) => return,
-                    Err(_) => sleep(POLL_INTERVAL).await,
-                },
-                Some(Watch::Signal(signal)) => {
+            match &self.leader {
+                Leader::Spawned(_) => watched(&mut self.watch).await,
+                Leader::Forked(forked, _) if self.watch.is_none() => forked.told().await,
+                Leader::Forked(forked, _) => {
                     tokio::select! {
-                        _ = signal.recv() => {}
-                        () = sleep(POLL_INTERVAL) => {}
+                        () = watched(&mut self.watch) => {}
+                        () = forked.told() => {}
                     }
                 }
-                None => sleep(POLL_INTERVAL).await,
             }
         }
     }
 
-    /// Whether the leader is a zombie or reaped.
+    /// Whether the leader is a zombie or reaped. One that was forked counts, too, when nobody can tell any more.
     pub(super) fn has_leader_exited(&self) -> bool {
-        self.exit.is_some() || has_exited(self.pid)
+        self.exit.is_some()
+            || match &self.leader {
+                Leader::Spawned(_) => has_exited(self.pid),
+                Leader::Forked(forked, _) => {
+                    forked.is_released()
+                        || forked.is_orphan()
+                        || forked.is_said_to_have_ended()
+                        || self.is_seen_dead()
+                }
+            }
+    }
+
+    /// Whether the descriptor of the process shows its end.
+    fn is_seen_dead(&self) -> bool {
+        match &self.watch {
+            #[cfg(target_os = "linux")]
+            Some(Watch::Descriptor(descriptor)) => is_readable(descriptor.get_ref()),
+            _ => false,
+        }
+    }
+
+    /// Whether the id of the leader, and of its group, may have become another's.
+    fn is_anothers(&self) -> bool {
+        self.exit.is_some()
+            || match &self.leader {
+                Leader::Spawned(_) => false,
+                // Of an orphan, somebody else takes the status the moment it ends. Where its end cannot be seen, it is
+                // signalled all the same, within a moment: ids do not come round so soon.
+                Leader::Forked(forked, _) => {
+                    forked.is_released() || (forked.is_orphan() && self.is_seen_dead())
+                }
+            }
     }
 
     /// Asks every process of the group to end. Stopped ones are woken, to hear it.
@@ -152,7 +225,7 @@ impl Tree {
     }
 
     fn signal(&self, signal: Signal) {
-        if self.exit.is_some() {
+        if self.is_anothers() {
             return;
         }
         if let Err(error) = kill_process_group(self.pid, signal) {
@@ -167,7 +240,11 @@ impl Tree {
         if self.exit.is_some() {
             return;
         }
-        self.exit = match self.leader.try_wait() {
+        let child = match &mut self.leader {
+            Leader::Spawned(child) => child,
+            Leader::Forked(forked, _) => return forked.release(),
+        };
+        self.exit = match child.try_wait() {
             Ok(Some(status)) => Some(match (status.code(), status.signal()) {
                 (Some(code), _) => Exit::Code(code),
                 (None, Some(signal)) => Exit::Signal(signal),
@@ -176,6 +253,16 @@ impl Tree {
             Ok(None) => None,
             Err(_) => Some(Exit::Unknown),
         };
+    }
+
+    /// Waits for the status of a leader that was told to be reaped. Can be dropped at any await.
+    pub(super) async fn reaped(&mut self) {
+        if let Leader::Forked(forked, _) = &mut self.leader
+            && self.exit.is_none()
+            && forked.is_released()
+        {
+            self.exit = Some(forked.status().await);
+        }
     }
 
     /// Whether a process of the group other than the leader lives.
@@ -189,6 +276,7 @@ impl Tree {
         self.leader_exited().await;
         self.kill();
         self.reap();
+        self.reaped().await;
         let (mut pause, longest) = LOOK_AGAIN;
         while test_kill_process_group(self.pid) != Err(Errno::SRCH) {
             if pause >= SEARCH_AFTER && !living_members(self.pid).await {
@@ -202,8 +290,7 @@ impl Tree {
 
 /// Starts the process. A program file written a moment ago can be busy for an instant: a process that
 /// another thread is starting inherits the descriptor it was written through, until its own exec.
-fn start(launch: &Launch) -> io::Result<Child> {
-    let mut command = launch.command();
+fn start(mut command: Command) -> io::Result<Child> {
     command.process_group(0);
     let (mut pause, _) = LOOK_AGAIN;
     loop {
@@ -228,33 +315,69 @@ impl Drop for Tree {
 }
 
 impl Watch {
+    fn new(pid: Pid) -> io::Result<Self> {
+        match Self::by_descriptor(pid)? {
+            Some(watch) => Ok(watch),
+            None => Self::by_signal(),
+        }
+    }
+
+    /// `None` with kernels before 5.10, and in sandboxes that filter the call.
     #[cfg(target_os = "linux")]
     #[expect(
         deprecated,
         reason = "the successor is unsafe, for types that may lie about their descriptor; `OwnedFd` does not"
     )]
-    fn new(pid: Pid) -> io::Result<Self> {
+    fn by_descriptor(pid: Pid) -> io::Result<Option<Self>> {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::{Interest, unix::AsyncFd};
 
-        match pidfd_open(pid, PidfdFlags::NONBLOCK) {
-            Ok(descriptor) => Ok(Self::Descriptor(AsyncFd::with_interest(
-                descriptor,
-                Interest::READABLE,
-            )?)),
-            // Kernels before 5.10, and sandboxes that filter the call.
-            Err(_) => Self::by_signal(),
-        }
+        let Ok(descriptor) = pidfd_open(pid, PidfdFlags::NONBLOCK) else {
+            return Ok(None);
+        };
+        let watched = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
+        Ok(Some(Self::Descriptor(watched)))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn new(_pid: Pid) -> io::Result<Self> {
-        Self::by_signal()
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the signature of the other systems"
+    )]
+    const fn by_descriptor(_pid: Pid) -> io::Result<Option<Self>> {
+        Ok(None)
     }
 
     fn by_signal() -> io::Result<Self> {
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child()).map(Self::Signal)
     }
+}
+
+/// Waits until there may be something to see.
+async fn watched(watch: &mut Option<Watch>) {
+    match watch {
+        #[cfg(target_os = "linux")]
+        Some(Watch::Descriptor(descriptor)) => match descriptor.readable().await {
+            Ok(mut ready) if !is_readable(ready.get_inner()) => ready.clear_ready(),
+            Ok(_) => {}
+            Err(_) => sleep(POLL_INTERVAL).await,
+        },
+        Some(Watch::Signal(signal)) => {
+            tokio::select! {
+                _ = signal.recv() => {}
+                () = sleep(POLL_INTERVAL) => {}
+            }
+        }
+        None => sleep(POLL_INTERVAL).await,
+    }
+}
+
+/// Whether the descriptor of a process shows that it is a zombie, or reaped.
+#[cfg(target_os = "linux")]
+fn is_readable(descriptor: &impl AsFd) -> bool {
+    let mut poll = [PollFd::new(descriptor, PollFlags::IN)];
+    let now = rustix::event::Timespec::default();
+    rustix::event::poll(&mut poll, Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
 /// Whether the child is a zombie, which it stays. One that somebody else has reaped counts as well.
@@ -332,6 +455,7 @@ mod tests {
             working_dir: "/".into(),
             environment: Vec::new(),
             stdin: None,
+            fork: None,
         })
         .expect("it starts")
     }

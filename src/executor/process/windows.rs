@@ -94,6 +94,13 @@ impl Tree {
     /// The status is taken as soon as the process has ended.
     pub(super) const fn reap(&mut self) {}
 
+    /// See [`Tree::reap`].
+    #[expect(
+        clippy::unused_async,
+        reason = "elsewhere there is something to wait for"
+    )]
+    pub(super) async fn reaped(&mut self) {}
+
     /// What else it started is not known.
     pub(super) async fn others_live(&self) -> bool {
         false

@@ -67,6 +67,8 @@ pub(super) fn tool() -> Tool {
             stdin: Stdin::None,
             working_dir: Ok(PathBuf::from("/")),
             environment: Environment::default(),
+            worker: None,
+            could_be_warm: false,
         }),
         output: OutputRules {
             format: OutputFormat::Auto,

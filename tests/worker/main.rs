@@ -1,0 +1,14 @@
+//! Warm Python against real interpreters: what a script shows, how it ends, and what it leaves behind.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+
+#[path = "../executor/support.rs"]
+#[allow(dead_code, reason = "shared with the tests of the executor")]
+mod calls;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alike;
+mod forking;
+mod scripts;
+mod zygotes;
