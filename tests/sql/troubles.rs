@@ -111,7 +111,7 @@ async fn explain_shows_what_is_sent_and_not_the_password() {
         .unwrap();
     let (stdout, stderr) = crate::support::texts(&output);
     for line in [
-        "  database  db (PostgreSQL), 0 to 10 connections, idle ones kept 300s",
+        "  database  db (PostgreSQL), 0 to 10 connections, idle ones kept 300 s",
         "  may       read",
         "  rows      1000 at most",
         "    SELECT * FROM t WHERE a = $1 AND b = ANY ($2)",

@@ -49,6 +49,6 @@ fn explain_says_whether_calls_become_tasks() {
     let words: Vec<&str> = line.unwrap().split_whitespace().collect();
     assert_eq!(
         words.join(" "),
-        "task auto: yes, expected to take 20s gantz.yaml:2:32"
+        "task auto: yes, expected to take 20 s gantz.yaml:2:32"
     );
 }
