@@ -51,11 +51,6 @@ const fn work(tool: &'static str, arguments: &'static str, expected: &'static st
 const ECHO: Work = work("echo", "{}", r#""text":"hi"#);
 const REPORT: Work = work("report", r#"{"count":3}"#, "[0, 1, 2]");
 const REPORT_FORK: Work = work("report_fork", r#"{"count":3}"#, "[0, 1, 2]");
-const REPORT_WARM: Work = work(
-    "report_warm",
-    r#"{"count":3}"#,
-    r#""structuredContent":{"count":3"#,
-);
 const HEAVY: Work = work("heavy", r#"{"count":3}"#, "[0, 1, 2]");
 const HEAVY_FORK: Work = work("heavy_fork", r#"{"count":3}"#, "[0, 1, 2]");
 const FLOOD: Work = work("flood", "{}", "xxxxxxxx");
@@ -158,7 +153,6 @@ async fn python(setting: &Setting, report: &mut Report) {
     for (name, work) in [
         ("spawn", &REPORT),
         ("fork", &REPORT_FORK),
-        ("persistent", &REPORT_WARM),
         ("spawn, heavy imports", &HEAVY),
         ("fork, heavy imports", &HEAVY_FORK),
     ] {

@@ -118,7 +118,6 @@ impl Report {
     fn targets(&self) -> Vec<Target> {
         let of = |name: &str| self.python.iter().find(|(known, ..)| *known == name);
         let one = |name: &str| of(name).map_or(0.0, |(_, one, _)| one.calls_per_second);
-        let warm = of("persistent").map_or(0.0, |(_, _, many)| many.calls_per_second);
         let mut targets = vec![
             at_least(
                 "echo over HTTP, 64 callers, share of the floor",
@@ -151,22 +150,10 @@ impl Report {
                 "x",
             ),
             at_least(
-                "Python script, `persistent` against a spawn",
-                one("persistent") / one("spawn"),
-                100.0,
-                "x",
-            ),
-            at_least(
                 "heavy imports, `fork` against a spawn",
                 one("fork, heavy imports") / one("spawn, heavy imports"),
                 20.0,
                 "x",
-            ),
-            at_least(
-                "`persistent`, 64 callers over HTTP",
-                warm,
-                15_000.0,
-                " calls/s",
             ),
             at_least(
                 "1 GiB stored, against a pipe into a file",

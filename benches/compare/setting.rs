@@ -38,10 +38,6 @@ tools:
     description: The same, from an interpreter that has json already
     parameters: [ { name: count, type: integer, required: true } ]
     script: { command: /usr/bin/python3, args: [report.py, "{{count}}"], worker: { mode: fork, preload: [json] } }
-  - name: report_warm
-    description: The same, from an interpreter that stays
-    parameters: [ { name: count, type: integer, required: true } ]
-    script: { command: /usr/bin/python3, args: [warm.py], worker: { mode: persistent, size: 2 } }
   - name: heavy
     description: The same with heavy imports
     parameters: [ { name: count, type: integer, required: true } ]
@@ -79,12 +75,12 @@ impl Setting {
         let has = |word: &str| std::env::args().any(|given| given == word);
         let folder = tempfile::tempdir().expect("a folder");
         let tools = repository("benches/compare/tools");
-        for name in ["report.py", "heavy.py", "warm.py"] {
+        for name in ["report.py", "heavy.py"] {
             fs::copy(tools.join(name), folder.path().join(name)).expect("a copy");
         }
-        let two = filler_tools(2);
+        let two = filler_tools(3);
         fs::write(folder.path().join("gantz.yaml"), format!("{TOOLS}{two}")).expect("a file");
-        let many = filler_tools(MANY_TOOLS - 8);
+        let many = filler_tools(MANY_TOOLS - 7);
         fs::write(folder.path().join("many.yaml"), format!("{TOOLS}{many}")).expect("a file");
         let is_quick = has("--quick");
         Self {
