@@ -59,7 +59,7 @@ fn summary(reloaded: &Reloaded) -> String {
         parts.push("settings of the whole runner changed".to_owned());
     }
     if reloaded.difference.is_empty() {
-        parts.push("nothing different".to_owned());
+        parts.push("none different".to_owned());
     }
     parts.join(", ")
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
+use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
+use super::revision::Revision;
 use crate::tool::{CallContext, ItemSink, Owner, ProgressSink, Tape, ToolAccess, TraceContext};
 
 /// The longest client name that is handed on, in characters.
@@ -62,11 +64,16 @@ pub(super) fn may_list(context: &RequestContext<RoleServer>) -> bool {
 fn client_name(context: &RequestContext<RoleServer>) -> String {
     match Client::of(context) {
         Some(client) => client.name().to_string(),
-        None => context
-            .client_info()
-            .map(|client| name(&client.name))
-            .unwrap_or_default(),
+        // Without a session a request speaks for itself; the SDK would fall back to a name of its own.
+        None if Revision::of(context.protocol_version()).is_stateless() => {
+            named(context.meta.client_info())
+        }
+        None => named(context.client_info()),
     }
+}
+
+fn named(client: Option<Implementation>) -> String {
+    client.map(|client| name(&client.name)).unwrap_or_default()
 }
 
 /// The tools the client may use. Any other is unknown to it, in the list, in calls and in hints: a refusal with

@@ -62,7 +62,7 @@ async fn a_file_that_is_gone_is_reported_and_the_tools_stay() {
     said(&server, "cannot read").await;
     assert_eq!(names(&server).await, ["a"]);
     world.save(&tools(&["a"]));
-    said(&server, "gantz.yaml: 1 tool, nothing different").await;
+    said(&server, "gantz.yaml: 1 tool, none different").await;
 }
 
 #[tokio::test]

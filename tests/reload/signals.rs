@@ -28,7 +28,7 @@ async fn sighup_reloads_a_file_that_is_the_same() {
     let world = World::new(&tools(&["a"]));
     let server = world.serve(&[]);
     send(&server, Signal::HUP);
-    said(&server, "gantz.yaml: 1 tool, nothing different").await;
+    said(&server, "gantz.yaml: 1 tool, none different").await;
 }
 
 /// Starts the program on a terminal of its own, closes that, and prints how the program ended.

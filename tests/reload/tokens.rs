@@ -34,7 +34,7 @@ async fn changed_tokens_hold_from_the_next_request_on() {
     assert_eq!(status(&server, OLD).await, StatusCode::OK);
     assert_eq!(status(&server, NEW).await, StatusCode::UNAUTHORIZED);
     world.replace(&with_tokens(&[NEW]));
-    said(&server, "gantz.yaml: 1 tool, nothing different").await;
+    said(&server, "gantz.yaml: 1 tool, none different").await;
     assert_eq!(status(&server, OLD).await, StatusCode::UNAUTHORIZED);
     assert_eq!(status(&server, NEW).await, StatusCode::OK);
 }

@@ -54,6 +54,28 @@ async fn a_timeout_ends_the_statement_on_the_server() {
     assert_eq!(failure.code, FailureCode::Timeout);
 }
 
+/// A runner that is killed can stop nothing, but its server notices that the client is gone.
+#[tokio::test]
+async fn a_killed_runner_leaves_no_statement_behind() {
+    let tools = one("", "timeout: 9m, query: 'SELECT pg_sleep(500)'");
+    let Some(world) = World::postgres("", &tools).await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("databases: {{ db: {{ url: \"${{DATABASE_URL}}\" }} }}\n{tools}");
+    std::fs::write(folder.path().join("gantz.yaml"), file).unwrap();
+    let mut child = crate::support::command(folder.path(), &["call", "t"])
+        .env("DATABASE_URL", world.url())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until_active(&world, 1).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until_active(&world, 0).await;
+}
+
 #[tokio::test]
 async fn the_server_knows_the_timeout_too() {
     let tools = one("", "timeout: 7s, query: SHOW statement_timeout");

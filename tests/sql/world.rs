@@ -166,6 +166,14 @@ impl World {
         }
     }
 
+    /// Where its PostgreSQL is.
+    pub(crate) fn url(&self) -> String {
+        let Place::Postgres(cluster, schema) = &self.place else {
+            panic!("a file has no URL");
+        };
+        cluster.url(schema)
+    }
+
     /// How many statements of this test's tools run on the server.
     pub(crate) async fn active(&self) -> i64 {
         let Place::Postgres(cluster, schema) = &self.place else {

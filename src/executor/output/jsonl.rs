@@ -75,6 +75,11 @@ pub(in crate::executor) fn with_items(
     if !says_all {
         let shown = excerpt(captured, inline - inline / 2, inline / 2);
         failure = failure.with("stdout", shown.text);
+    } else if let Some(remediation) = &mut failure.remediation {
+        *remediation = remediation.replace(
+            "`stdout` has what it printed",
+            "`items` has what was finished",
+        );
     }
     if !is_all {
         failure = failure.with("item_count", lines.found);

@@ -148,7 +148,13 @@ impl Question {
             Owner::Bearer => json!(["anybody", context.client]),
         };
         let arguments = call.arguments.as_object();
-        let mut bound = json!([call.tool.name.as_str(), principal, arguments]);
+        // What the runner takes for itself is as much a part of the call as what the tool sees.
+        let time = call.arguments.timeout().map(|time| time.as_secs_f64());
+        let page = call
+            .page
+            .as_ref()
+            .map(|page| json!([page.offset, page.size]));
+        let mut bound = json!([call.tool.name.as_str(), principal, arguments, time, page]);
         bound.sort_all_objects();
         Self {
             number: 0,
@@ -234,6 +240,13 @@ mod tests {
         for other in others {
             assert_eq!(opened(&other), Err(Unsound::OfAnotherCall), "{other:?}");
         }
+        let mut paged = call_of(&tool, r#"{"a":1}"#, "c");
+        paged.page = Some(crate::tool::PageRequest {
+            result_id: None,
+            offset: 0,
+            size: 5,
+        });
+        assert_eq!(opened(&paged), Err(Unsound::OfAnotherCall));
         let mut named = call_of(&tool, r#"{"a":1}"#, "c");
         named.context.owner = Owner::Client("c".into());
         assert_eq!(opened(&named), Err(Unsound::OfAnotherCall));
