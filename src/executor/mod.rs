@@ -6,6 +6,7 @@
 //! | `script` | [`ScriptExecutor`]: one call as one process, and the end of all of them |
 //! | `http` | [`HttpExecutor`]: one call as one request |
 //! | `sql` | [`SqlExecutor`]: one call as one query, or several |
+//! | `given_up` | why a request or a query was given up |
 //! | `prepare` | from a call to what is started |
 //! | `verdict` | from how a process ended to a result or a failure |
 //! | `process` | processes and the trees they grow |
@@ -15,6 +16,7 @@
 //! the call lives any more.
 
 mod either;
+mod given_up;
 mod http;
 mod output;
 mod prepare;

@@ -26,7 +26,7 @@ use super::revision::Revision;
 use super::tasks::{self, Started};
 use super::{client, convert, in_flight, outputs, panics};
 use crate::runner::Runner;
-use crate::tool::{BuiltinTool, Call, CallContext, Failure, FailureCode, Outcome, Tool};
+use crate::tool::{BuiltinTool, Call, CallContext, Catalog, Failure, FailureCode, Outcome};
 
 /// The key of `_meta` under which a result names the server (2026-07-28, "Result Metadata").
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
@@ -160,6 +160,7 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         revision: &Revision,
     ) -> Result<CallToolResponse, ErrorData> {
+        let tool = call.tool.name.to_string();
         let result = match tasks::start(&self.runner, call, context, revision).await {
             Some(Started::Task(mut created)) => {
                 created.meta = Some(self.signed(created.meta.take()));
@@ -169,7 +170,7 @@ impl Handler {
                 Some(error) => return Err(error),
                 None => self.answered(&outcome, revision),
             },
-            Some(Started::Refused(failure)) => convert::refusal(&failure, revision),
+            Some(Started::Refused(failure)) => self.refused(&tool, &failure, revision),
             None => convert::refusal(&cancelled(), revision),
         };
         Ok(self.complete_result(result))
@@ -254,13 +255,23 @@ impl Handler {
                 self.run(call, teller, context, &revision).await
             }
             Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
-            Err(failure) => Ok(self.complete_result(convert::refusal(&failure, &revision))),
+            Err(failure) => {
+                let result = self.refused(&request.name, &failure, &revision);
+                Ok(self.complete_result(result))
+            }
         }
     }
 
     /// The result of a call, with the way to what it could not hold.
     fn answered(&self, outcome: &Outcome, revision: &Revision) -> CallToolResult {
         answered(&self.runner, outcome, revision)
+    }
+
+    /// The result of a call of `tool` that was turned away before it was one.
+    fn refused(&self, tool: &str, failure: &Failure, revision: &Revision) -> CallToolResult {
+        let mut result = convert::refusal(failure, revision);
+        keep_promise(&self.runner.catalog(), tool, &mut result, revision);
+        result
     }
 
     fn complete_result(&self, mut result: CallToolResult) -> CallToolResponse {
@@ -351,13 +362,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let revision = Revision::of(context.protocol_version());
-        let tool = self.runner.catalog().get(&request.name).cloned();
-        let mut response = panics::answered(self.call(request, &context)).await?;
-        if let (Some(tool), CallToolResponse::Complete(result)) = (tool, &mut response) {
-            keep_promise(&tool, result, &revision);
-        }
-        Ok(response)
+        panics::answered(self.call(request, &context)).await
     }
 
     // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
@@ -513,15 +518,16 @@ pub(super) fn answered(runner: &Runner, outcome: &Outcome, revision: &Revision) 
         let expiry = runner.store().expiry();
         outputs::attach(&mut result, stored, has_reader, expiry, revision);
     }
-    if let Some(tool) = catalog.get(outcome.tool.as_str()) {
-        keep_promise(tool, &mut result, revision);
-    }
+    keep_promise(&catalog, outcome.tool.as_str(), &mut result, revision);
     result
 }
 
 /// The structured content of a tool with a schema is what that promises, which a failure is not; the text has it.
-fn keep_promise(tool: &Tool, result: &mut CallToolResult, revision: &Revision) {
-    if result.is_error == Some(true) && convert::promises_structure(tool, revision) {
+fn keep_promise(catalog: &Catalog, tool: &str, result: &mut CallToolResult, revision: &Revision) {
+    if result.is_error == Some(true)
+        && let Some(tool) = catalog.get(tool)
+        && convert::promises_structure(tool, revision)
+    {
         result.structured_content = None;
     }
 }

@@ -1,43 +1,30 @@
 //! What a task is: its states, and how it can end.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
+use crate::tool::SecretId;
+
 /// Names a task: 128 random bits in hexadecimal. Whoever knows it may ask for the task, so it has to stay secret
 /// among those it is meant for.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TaskId(Arc<str>);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(SecretId);
 
 impl TaskId {
-    /// The length of an id, in characters.
-    const LENGTH: usize = 32;
-
-    /// A fresh id; `None` where the machine's random source fails, since a guess would open such a task.
+    /// A fresh id; `None` where the machine's random source fails.
     pub(super) fn random() -> Option<Self> {
-        let mut bits = [0; 16];
-        getrandom::fill(&mut bits).ok()?;
-        Some(Self(format!("{:032x}", u128::from_ne_bytes(bits)).into()))
+        SecretId::random().map(Self)
     }
 
     /// The id that `text` is; `None` where it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == Self::LENGTH && text.bytes().all(is_digit)).then(|| Self(text.into()))
+        SecretId::parse(text).map(Self)
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for TaskId {
-    /// Logs are no place for what opens a task.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({}...)", &self.0[..4])
+        self.0.as_str()
     }
 }
 

@@ -5,44 +5,36 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::SecretId;
+
 /// Names a stored output: 128 random bits in hexadecimal. Whoever knows it may read, so it has to stay secret
 /// among those the output is meant for.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct OutputId(Arc<str>);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OutputId(SecretId);
 
 impl OutputId {
     /// The length of an id, in characters.
-    pub const LENGTH: usize = 32;
+    pub const LENGTH: usize = SecretId::LENGTH;
 
-    /// A fresh id; `None` where the machine's random source fails, since a guess would open such an output.
+    /// A fresh id; `None` where the machine's random source fails.
     pub fn random() -> Option<Self> {
-        let mut bits = [0; 16];
-        getrandom::fill(&mut bits).ok()?;
-        Some(Self(format!("{:032x}", u128::from_ne_bytes(bits)).into()))
+        SecretId::random().map(Self)
     }
 
     /// The id that `text` is; `None` where it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == Self::LENGTH && text.bytes().all(is_digit)).then(|| Self(text.into()))
+        SecretId::parse(text).map(Self)
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl fmt::Display for OutputId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for OutputId {
-    /// Logs are no place for what opens an output.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OutputId({}...)", &self.0[..4])
+        f.write_str(self.as_str())
     }
 }
 

@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::Execution;
+use super::given_up::GivenUp;
 use super::output::{Capture, Recording, must_be_whole};
 use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
@@ -44,14 +45,6 @@ struct Shared {
     /// The longest grace, once the runner stops.
     draining: watch::Sender<Option<Duration>>,
     store: Store,
-}
-
-/// Why a request was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GivenUp {
-    Timeout,
-    Cancelled,
-    Draining,
 }
 
 impl HttpExecutor {

@@ -3,13 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::GivenUp;
 use super::answer::hide;
 use super::exchange::{Received, Trouble};
+use crate::executor::given_up::GivenUp;
 use crate::executor::output::{Captured, excerpt, with_items};
 use crate::executor::script::Time;
-use crate::executor::verdict::millis;
-use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName, remedy, spoken};
+use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName};
 
 /// Why there is no answer.
 pub(super) fn failure(tool: &ToolName, http: &Http, trouble: &Trouble) -> Failure {
@@ -82,35 +81,7 @@ pub(super) async fn given_up(
     received: Received,
     ran: Duration,
 ) -> Failure {
-    let tool = &call.tool.name;
-    let timeout = spoken(time.timeout);
-    let failure = match why {
-        GivenUp::Timeout if time.is_callers => Failure::new(
-            FailureCode::Timeout,
-            format!("`{tool}` was given up after {timeout}, all that the caller granted"),
-        )
-        .remediation(remedy::larger_budget(call)),
-        GivenUp::Timeout => Failure::new(
-            FailureCode::Timeout,
-            format!("`{tool}` was given up after its timeout of {timeout}"),
-        )
-        .remediation(remedy::more_time(call)),
-        GivenUp::Cancelled => Failure::new(
-            FailureCode::Cancelled,
-            format!("`{tool}` was called off after {}", spoken(ran)),
-        ),
-        GivenUp::Draining => Failure::new(
-            FailureCode::Cancelled,
-            format!(
-                "`{tool}` was ended after {}: the runner is stopping",
-                spoken(ran)
-            ),
-        )
-        .remediation("call again when the runner is back"),
-    };
-    let failure = failure
-        .with("timeout_ms", millis(time.timeout))
-        .with("elapsed_ms", millis(ran));
+    let failure = why.failure(call, time, "was given up", ran);
     let (head, recorded) = received.finish().await;
     let Some(head) = head else {
         return failure;

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::Execution;
+use super::given_up::GivenUp;
 use super::output::Recorded;
 use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
@@ -43,7 +44,7 @@ use job::Job;
 pub use pool::DatabaseLoad;
 use pool::Pool;
 use rows::Rows;
-use trouble::{GivenUp, Trouble};
+use trouble::Trouble;
 
 /// How long an answer waits for a statement that is being stopped. Its place waits longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -132,7 +133,7 @@ impl SqlExecutor {
         let (result, warnings) = match done {
             Ok(Ok(done)) => answer::judge(call, done, ran, time.timeout).await,
             Ok(Err(trouble)) => (Err(trouble::failure(call, sql, &trouble, ran)), Vec::new()),
-            Err(why) => (Err(trouble::given_up(call, &time, why, ran)), Vec::new()),
+            Err(why) => (Err(why.failure(call, &time, "was ended", ran)), Vec::new()),
         };
         Execution {
             result,

@@ -5,17 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::executor::prepare::argument_error;
-use crate::executor::script::Time;
 use crate::executor::verdict::millis;
-use crate::tool::{Call, Failure, FailureCode, Sql, ValueError, remedy, spoken};
-
-/// Why a call was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GivenUp {
-    Timeout,
-    Cancelled,
-    Draining,
-}
+use crate::tool::{Call, Failure, FailureCode, Sql, ValueError};
 
 /// Why a statement gave nothing.
 #[derive(Debug)]
@@ -147,37 +138,4 @@ fn refused(call: &Call, sql: &Sql, refusal: &Refusal) -> Failure {
         (None, true) => failure.remediation("call again"),
         (None, false) => failure,
     }
-}
-
-/// What is said of a query that was given up.
-pub(super) fn given_up(call: &Call, time: &Time, why: GivenUp, ran: Duration) -> Failure {
-    let tool = &call.tool.name;
-    let timeout = spoken(time.timeout);
-    let failure = match why {
-        GivenUp::Timeout if time.is_callers => Failure::new(
-            FailureCode::Timeout,
-            format!("`{tool}` was ended after {timeout}, all that the caller granted"),
-        )
-        .remediation(remedy::larger_budget(call)),
-        GivenUp::Timeout => Failure::new(
-            FailureCode::Timeout,
-            format!("`{tool}` was ended after its timeout of {timeout}"),
-        )
-        .remediation(remedy::more_time(call)),
-        GivenUp::Cancelled => Failure::new(
-            FailureCode::Cancelled,
-            format!("`{tool}` was called off after {}", spoken(ran)),
-        ),
-        GivenUp::Draining => Failure::new(
-            FailureCode::Cancelled,
-            format!(
-                "`{tool}` was ended after {}: the runner is stopping",
-                spoken(ran)
-            ),
-        )
-        .remediation("call again when the runner is back"),
-    };
-    failure
-        .with("timeout_ms", millis(time.timeout))
-        .with("elapsed_ms", millis(ran))
 }
