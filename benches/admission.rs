@@ -84,6 +84,7 @@ fn tool(max_parallel: u32, queue_size: u32, buckets: Vec<BucketUse>) -> ToolLimi
         per_key: None,
         timeout: Duration::from_secs(30),
         max_timeout: None,
+        connect: None,
         progress_extends_timeout: None,
         total: None,
         kill_grace: Duration::from_secs(5),

@@ -107,6 +107,9 @@ fn limits(tool: &Tool, catalog: &Catalog, config: &Path) -> String {
             figure,
         ));
     }
+    if let Some(connect) = limits.connect {
+        rows.push(row("connect", "timeouts.connect", shown(connect)));
+    }
     if let Some(total) = limits.total {
         rows.push(row("total", "timeouts.total", shown(total)));
     }

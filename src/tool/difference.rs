@@ -117,6 +117,7 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
         queue_timeout,
         per_key,
         timeout,
+        connect,
         max_timeout,
         progress_extends_timeout,
         total,
@@ -130,7 +131,8 @@ fn has_same_limits(one: &ToolLimits, other: &ToolLimits) -> bool {
     keys && (max_parallel, group) == (&other.max_parallel, &other.group)
         && *buckets == other.buckets
         && (queue_size, queue_timeout) == (&other.queue_size, &other.queue_timeout)
-        && (timeout, total, kill_grace) == (&other.timeout, &other.total, &other.kill_grace)
+        && (timeout, connect) == (&other.timeout, &other.connect)
+        && (total, kill_grace) == (&other.total, &other.kill_grace)
         && (max_timeout, progress_extends_timeout)
             == (&other.max_timeout, &other.progress_extends_timeout)
 }

@@ -80,6 +80,9 @@ pub struct ToolLimits {
     pub per_key: Option<KeyLimits>,
     /// How long one attempt may run, from its spawn.
     pub timeout: Duration,
+    /// How long a request or a query may take to have a connection, waiting for one of a pool included. Without it the
+    /// wait for one of a pool has no bound of its own, nor has a request's connection.
+    pub connect: Option<Duration>,
     /// The longest `timeout` that a caller may ask for; `None` where it has no choice.
     pub max_timeout: Option<Duration>,
     /// How long one attempt may run in all, where each progress it tells gives it `timeout` anew.

@@ -149,6 +149,7 @@ impl Draft {
                 per_key: None,
                 timeout: self.timeout,
                 max_timeout: None,
+                connect: None,
                 progress_extends_timeout: self.progress_extends_timeout,
                 total: None,
                 kill_grace: self.kill_grace,

@@ -88,6 +88,17 @@ fn each_part_of_a_tool_counts() {
 }
 
 #[test]
+fn the_time_to_connect_counts() {
+    let text = "
+timeouts: {default: {connect: 5, total: 30}}
+tools: [{name: a, description: A, http: {url: 'https://example.com'}}]
+";
+    let longer = text.replace("connect: 5", "connect: 6");
+    let difference = Difference::between(&catalog(text), &catalog(&longer));
+    assert_eq!(difference.changed.len(), 1, "{difference:?}");
+}
+
+#[test]
 fn the_place_in_the_file_does_not() {
     let moved = difference("tools:", "# a comment\n\n\ntools:");
     assert!(moved.is_empty(), "{moved:?}");

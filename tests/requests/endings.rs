@@ -1,11 +1,13 @@
 //! How a request ends before its answer, and what it holds until then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use runner::tool::FailureCode;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +42,58 @@ async fn a_timeout_gives_up_and_hands_back_what_had_come() {
     assert_eq!(failure.code, FailureCode::Timeout);
     assert!(!failure.data.contains_key("body"));
     timeout(SECOND, world.service.idle()).await.unwrap();
+}
+
+/// A service that takes connections and never says a word, so that TLS does not come about; it counts them.
+async fn mute() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (
+        listener.local_addr().unwrap(),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        loop {
+            taken.push(listener.accept().await.unwrap());
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn connecting_has_a_time_of_its_own() {
+    let (address, tried) = mute().await;
+    let text = format!(
+        "timeouts: {{ slow: {{ connect: 100ms, total: 50s }} }}
+retry: {{ default: {{ max_attempts: 2, initial_delay: 1ms }} }}
+tools:
+  - {{ name: t, description: T, timeout: slow, http: {{ url: 'https://{address}' }} }}
+  - {{ name: again, description: A, timeout: slow, annotations: {{ idempotent: true }}, http: {{ url: 'https://{address}' }} }}
+  - {{ name: answered, description: A, timeout: slow, http: {{ url: 'http://SERVICE/wait/300' }} }}
+"
+    );
+    let world = World::new(&text).await;
+    let failure = world.failure(json!({})).await;
+    assert_eq!(failure.code, FailureCode::HttpError);
+    assert_eq!(
+        failure.message,
+        "`t` could not connect to its service within 100 ms"
+    );
+    assert_eq!(
+        failure.remediation.as_deref(),
+        Some(
+            "the service may be down or busy: try again later, or raise `connect` in the tool's class of `timeouts`"
+        )
+    );
+    assert_eq!(failure.data["connect_timeout_ms"], 100);
+    assert_eq!(tried.load(Ordering::SeqCst), 1);
+    let call = |tool| world.call_tool(tool, json!({}), CancellationToken::new());
+    assert!(call("again").await.result.is_err());
+    assert_eq!(tried.load(Ordering::SeqCst), 3);
+    // An answer may take longer.
+    assert_eq!(call("answered").await.result.unwrap().text, "waited");
 }
 
 #[tokio::test]

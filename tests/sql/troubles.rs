@@ -2,10 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use runner::runner::Runner;
 use runner::tool::FailureCode;
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::server::{self, Cluster, PASSWORD};
 use crate::world::{Place, World, load, nothing, one};
@@ -170,4 +174,106 @@ async fn a_database_that_is_down_and_comes_back_is_used_again() {
         // A connection that was idle when the server went is found to be broken: one call may pay for it.
         drop(world.outcome(nothing()).await);
     }
+}
+
+/// A tool that asks a server at `port`, with half a second to connect.
+fn with_connect(port: u16, pool: &str) -> World {
+    let text = format!(
+        "timeouts: {{ slow: {{ connect: 500ms, total: 50s }} }}\n{}    timeout: slow\n",
+        one(
+            "{ name: seconds }",
+            "query: \"SELECT pg_sleep({{seconds}}::float8)\""
+        )
+    );
+    let url = format!("postgres://u:hunter2@127.0.0.1:{port}/d?sslmode=disable");
+    World {
+        runner: Arc::new(Runner::new(load(&text, &url, pool, Path::new("/")))),
+        place: Place::Sqlite(tempfile::tempdir().unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_refused_is_told_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("postgres://u:hunter2@127.0.0.1:{port}/d");
+    let tools = "timeouts: { default: { connect: 40s, total: 50s } }\n".to_owned()
+        + &one("", "query: SELECT 1");
+    let world = World {
+        runner: Arc::new(Runner::new(load(&tools, &url, "{}", Path::new("/")))),
+        place: Place::Sqlite(tempfile::tempdir().unwrap()),
+    };
+    let started = Instant::now();
+    let failure = world.failure(nothing()).await;
+    assert_eq!(
+        failure.message,
+        "`t` could not connect to the database `db`: Connection refused (os error 111)"
+    );
+    // Far less than what connecting may take.
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn connecting_has_a_time_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // It takes connections and never says a word.
+    let world = with_connect(listener.local_addr().unwrap().port(), "{}");
+    let failure = world.failure(json!({"seconds": "0"})).await;
+    assert_eq!(failure.code, FailureCode::SqlError);
+    assert_eq!(
+        failure.message,
+        "`t` could not connect to the database `db` within 500 ms: it does not answer"
+    );
+    assert_eq!(
+        failure.remediation.as_deref(),
+        Some(
+            "the database may be down or busy: try again later, or raise `connect` in the tool's class of `timeouts`"
+        )
+    );
+    assert_eq!(
+        (
+            &failure.data["connect_timeout_ms"],
+            &failure.data["transient"]
+        ),
+        (&json!(500), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn waiting_for_a_connection_of_the_pool_counts_as_connecting() {
+    let tools = format!(
+        "timeouts: {{ slow: {{ connect: 500ms, total: 50s }} }}\n{}    timeout: slow\n",
+        one(
+            "{ name: seconds, type: number }",
+            "query: \"SELECT 1 AS one FROM pg_sleep({{seconds}})\""
+        )
+    );
+    let Some(world) = World::pooled("", &tools, "{ max_size: 1 }").await else {
+        return;
+    };
+    assert_eq!(world.rows(json!({"seconds": 0})).await, json!([{"one": 1}]));
+    let cancel = CancellationToken::new();
+    let other = async {
+        while world.active().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let failure = world.failure(json!({"seconds": 0})).await;
+        cancel.cancel();
+        failure
+    };
+    let (_, failure) = tokio::join!(
+        world.call_tool("t", json!({"seconds": 40}), cancel.clone()),
+        other
+    );
+    assert_eq!(
+        failure.message,
+        "`t` could not connect to the database `db` within 500 ms: its connections (1 at most) were in use"
+    );
+    assert_eq!(
+        failure.remediation.as_deref(),
+        Some(
+            "call again later, raise `max_size` of the database's `pool`, or `connect` in the tool's class of `timeouts`"
+        )
+    );
 }

@@ -1,4 +1,4 @@
-//! Settings around a call: what is tried again, kept or shared, and some whose behaviour comes with a later version.
+//! Settings around a call: what is tried again, kept or shared, how long it may take, and what is expected of it.
 
 use crate::config::decode::{List, choice, wire};
 use crate::config::quantity::{Count, Rate, Time, Whole};
@@ -65,7 +65,8 @@ wire! {
 
     /// A class of timeouts.
     struct TimeoutClass in "a timeout class", Refused {
-        /// To connect.
+        /// To have a connection, of `http` and `sql` tools: to a service, its TLS included, or to a database, waiting for one of
+        /// its pool included. Default: of a database 3s for a new connection, else none but the time of the attempt.
         "connect" connect: Time,
         /// One attempt, where `retry` allows several; or all there is, without a `total`.
         "read" read: Time,

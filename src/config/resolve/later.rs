@@ -1,7 +1,7 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, Tool, Worker, WorkerMode};
+use crate::config::document::{Tool, Worker, WorkerMode};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Says that a key is understood and does nothing yet.
@@ -13,22 +13,6 @@ fn no_effect<T>(given: Option<&Given<T>>, name: &str, instead: &str, problems: &
 
 fn warning(span: Span, name: &str, instead: &str) -> Diagnostic {
     Diagnostic::warning(span, format!("`{name}` has no effect yet")).hint(instead)
-}
-
-/// The settings at the top of the file.
-pub(super) fn document(document: &Document, problems: &mut Problems) {
-    for class in document
-        .timeouts
-        .iter()
-        .flat_map(|classes| classes.0.values())
-    {
-        no_effect(
-            class.connect.as_ref(),
-            "connect",
-            "`total` bounds the whole call",
-            problems,
-        );
-    }
 }
 
 /// The settings of one tool.

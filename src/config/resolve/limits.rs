@@ -199,6 +199,7 @@ pub(super) fn of_tool(
     let times = timeout::effective(context, tool, problems);
     note("timeout", times.attempt_set);
     note("timeouts.total", times.total.map(|given| given.key));
+    note("timeouts.connect", times.connect.map(|given| given.key));
     timeout::check_longest(tool, times.attempt, problems);
     note(
         "max_timeout",
@@ -220,6 +221,7 @@ pub(super) fn of_tool(
             .as_ref()
             .and_then(|given| per_key(context, given, parameters, problems)),
         timeout: times.attempt,
+        connect: times.connect.map(|given| given.0),
         max_timeout: tool.max_timeout.as_ref().map(|given| given.0),
         total: times.total.map(|given| given.0),
         progress_extends_timeout: extension.map(|given| given.0),

@@ -104,7 +104,7 @@ pub(super) fn resolve(
         programs: Programs::default(),
         databases: databases::resolve(document, folder, options, problems),
     };
-    later::document(document, problems);
+    timeout::document(document, problems);
     resilience::document(document, problems);
     confirm::document(document, problems);
     pages::document(document, problems);

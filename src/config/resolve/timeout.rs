@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Context, resilience};
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{TimeoutChoice, TimeoutClass, Tool};
+use crate::config::document::{Document, TimeoutChoice, TimeoutClass, Tool};
 use crate::config::quantity::Time;
 use crate::config::schema::Wire;
 use crate::config::unknown;
@@ -12,6 +12,9 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::tool::spoken;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The class of tools without a `timeout`.
+const DEFAULT_CLASS: &str = "default";
 
 /// How long a call may run.
 pub(super) struct Times<'a> {
@@ -21,6 +24,60 @@ pub(super) struct Times<'a> {
     pub(super) attempt_set: Option<Span>,
     /// All attempts and the waits between them.
     pub(super) total: Option<&'a Given<Time>>,
+    /// To have a connection; only of what connects.
+    pub(super) connect: Option<&'a Given<Time>>,
+}
+
+/// Checks the classes themselves, whoever uses them.
+pub(super) fn document(document: &Document, problems: &mut Problems) {
+    let classes = document.timeouts.iter();
+    for (name, class) in classes.flat_map(|classes| &classes.0) {
+        let Some(connect) = &class.connect else {
+            continue;
+        };
+        if connect.0.is_zero() {
+            problems.push(
+                Diagnostic::error(connect.span, "a timeout must be above zero")
+                    .hint("for example `connect: 5s`"),
+            );
+        }
+        let mut tools = document.tools.iter().flat_map(|tools| &tools.0);
+        if !tools.any(|tool| connects(tool) && chosen_class(tool) == Some(name.as_str())) {
+            problems.push(
+                Diagnostic::warning(
+                    connect.key,
+                    format!(
+                        "`connect` has no effect: no `http` or `sql` tool has the timeout `{name}`"
+                    ),
+                )
+                .hint("a script connects by itself: the class bounds its whole run"),
+            );
+        }
+    }
+}
+
+fn connects(tool: &Tool) -> bool {
+    tool.http.is_some() || tool.sql.is_some()
+}
+
+/// The timeout that a tool chooses.
+fn chosen(tool: &Tool) -> Option<&Given<TimeoutChoice>> {
+    let of_script = tool
+        .script
+        .as_ref()
+        .and_then(|script| script.timeout.as_ref());
+    let of_http = tool.http.as_ref().and_then(|http| http.timeout.as_ref());
+    let of_sql = tool.sql.as_ref().and_then(|sql| sql.timeout.as_ref());
+    of_script.or(of_http).or(of_sql).or(tool.timeout.as_ref())
+}
+
+/// The class that a tool has.
+fn chosen_class(tool: &Tool) -> Option<&str> {
+    match chosen(tool).map(|given| &given.value) {
+        None => Some(DEFAULT_CLASS),
+        Some(TimeoutChoice::Class(name)) => Some(&name.text),
+        Some(TimeoutChoice::Time(_)) => None,
+    }
 }
 
 /// How long a call may run, as its action says, its tool, the class `default`, or 30 seconds.
@@ -41,18 +98,16 @@ pub(super) fn effective<'a>(
     {
         check_timeout(context, given, problems);
     }
-    let chosen = of_script.or(of_http).or(of_sql).or(tool.timeout.as_ref());
-    let class = match chosen.map(|given| &given.value) {
-        Some(TimeoutChoice::Time(time)) => {
-            return Times {
-                attempt: time.0,
-                attempt_set: chosen.map(|given| given.key),
-                total: None,
-            };
-        }
-        Some(TimeoutChoice::Class(name)) => class(context, &name.text),
-        None => class(context, "default"),
-    };
+    let chosen = chosen(tool);
+    if let Some((given, TimeoutChoice::Time(time))) = chosen.map(|given| (given, &given.value)) {
+        return Times {
+            attempt: time.0,
+            attempt_set: Some(given.key),
+            total: None,
+            connect: None,
+        };
+    }
+    let class = chosen_class(tool).and_then(|name| class(context, name));
     let is_retried = resilience::is_retried(context, tool);
     let attempt = class.and_then(|class| attempt(class, is_retried));
     let key = chosen.map(|given| given.key);
@@ -60,6 +115,9 @@ pub(super) fn effective<'a>(
         attempt: attempt.map_or(DEFAULT_TIMEOUT, |given| given.0),
         attempt_set: key.or(attempt.map(|given| given.key)),
         total: class.and_then(|class| class.total.as_ref()),
+        connect: class
+            .and_then(|class| class.connect.as_ref())
+            .filter(|_| connects(tool)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The connections all requests share.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -9,6 +10,7 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::OnceCell;
 
 /// Names a file of further certificates to trust, as OpenSSL and curl read it.
 const MORE_ROOTS: &str = "SSL_CERT_FILE";
@@ -20,6 +22,42 @@ const IDLE: usize = 32;
 /// that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// Times to connect of which connections are kept: more than files have classes of timeouts.
+const MOST_TIMES: usize = 16;
+
+/// Connections, kept apart by how long one may take to come about.
+#[derive(Debug, Default)]
+pub(super) struct Clients(Mutex<VecDeque<(Option<Duration>, Made)>>);
+
+/// A client, made when it is first needed.
+type Made = Arc<OnceCell<Client>>;
+
+impl Clients {
+    /// The connections of requests that have `connect` to get one. Past [`MOST_TIMES`] those first made make way, and end
+    /// with the last request that uses them.
+    pub(super) async fn get(&self, connect: Option<Duration>) -> Result<Client, ClientError> {
+        let made = self.made(connect);
+        let client = made.get_or_try_init(|| async {
+            let building = tokio::task::spawn_blocking(move || build(connect));
+            building.await.unwrap_or(Err(ClientError::Bug))
+        });
+        client.await.cloned()
+    }
+
+    fn made(&self, connect: Option<Duration>) -> Made {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, made)) = all.iter().find(|(time, _)| *time == connect) {
+            return Arc::clone(made);
+        }
+        if all.len() == MOST_TIMES {
+            all.pop_front();
+        }
+        let made = Made::default();
+        all.push_back((connect, Arc::clone(&made)));
+        made
+    }
+}
+
 /// Why there can be no connections.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -29,20 +67,23 @@ pub(super) enum ClientError {
     /// Anything else.
     #[error("the HTTP client cannot be made: {0}")]
     Other(String),
+    /// The thread that was to make them.
+    #[error("making the HTTP client failed")]
+    Bug,
 }
 
 impl ClientError {
     pub(super) const fn remediation(&self) -> &'static str {
         match self {
             Self::Roots { .. } => "mend or unset `SSL_CERT_FILE` and start the runner again",
-            Self::Other(_) => "look at the proxy variables of the runner's environment",
+            Self::Other(_) | Self::Bug => "look at the proxy variables of the runner's environment",
         }
     }
 }
 
 /// A client that keeps connections, speaks HTTP/1.1 and 2, asks for compressed answers, and goes through the proxies
 /// that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name. Redirects are not its business. Reads files.
-pub(super) fn build() -> Result<Client, ClientError> {
+fn build(connect: Option<Duration>) -> Result<Client, ClientError> {
     let other = |error: &dyn std::fmt::Display| ClientError::Other(error.to_string());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
@@ -51,7 +92,11 @@ pub(super) fn build() -> Result<Client, ClientError> {
         .with_root_certificates(roots()?)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Client::builder()
+    let builder = match connect {
+        Some(connect) => Client::builder().connect_timeout(connect),
+        None => Client::builder(),
+    };
+    builder
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .referer(false)
@@ -81,4 +126,22 @@ fn roots() -> Result<RootCertStore, ClientError> {
         drop(roots.add(certificate));
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_of_the_latest_times_are_kept() {
+        let clients = Clients::default();
+        let first = clients.made(None);
+        assert!(Arc::ptr_eq(&first, &clients.made(None)));
+        for seconds in 1..=MOST_TIMES as u64 {
+            clients.made(Some(Duration::from_secs(seconds)));
+        }
+        assert_eq!(clients.0.lock().unwrap().len(), MOST_TIMES);
+        assert!(!Arc::ptr_eq(&first, &clients.made(None)));
+        clients.get(None).await.unwrap();
+    }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use reqwest::Client;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,7 @@ use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
 use crate::store::Store;
 use crate::tool::{Call, Failure, FailureCode, Http, OnOverflow, Request, TraceContext};
+use client::{ClientError, Clients};
 use exchange::{Exchange, Received};
 
 /// Sends requests over connections that all tools share. Clones share everything.
@@ -40,7 +41,7 @@ pub struct HttpExecutor(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    client: OnceCell<Client>,
+    clients: Clients,
     running: TaskTracker,
     /// The longest grace, once the runner stops.
     draining: watch::Sender<Option<Duration>>,
@@ -72,7 +73,7 @@ impl HttpExecutor {
             None => request(call, http),
         };
         let prepared = match prepared {
-            Ok(request) => self.client().await.map(|client| (client, request)),
+            Ok(request) => self.client(call).await.map(|client| (client, request)),
             Err(failure) => Err(failure),
         };
         let execution = match prepared {
@@ -109,7 +110,7 @@ impl HttpExecutor {
         let (result, warnings) = match ended {
             Ok(Ok(())) => answer::judge(call, http, received, ran, time.timeout).await,
             Ok(Err(trouble)) => {
-                let failure = trouble::failure(&call.tool.name, http, &trouble)
+                let failure = trouble::failure(call, http, &trouble)
                     .with("elapsed_ms", super::verdict::millis(ran));
                 (Err(failure), Vec::new())
             }
@@ -154,16 +155,13 @@ impl HttpExecutor {
     }
 
     /// The connections; made at the first request.
-    async fn client(&self) -> Result<Client, Failure> {
-        let made = self.0.client.get_or_try_init(|| async {
-            match tokio::task::spawn_blocking(client::build).await {
-                Ok(Ok(client)) => Ok(client),
-                Ok(Err(error)) => Err(Failure::new(FailureCode::HttpError, error.to_string())
-                    .remediation(error.remediation())),
-                Err(_) => Err(bug("making the HTTP client failed")),
-            }
-        });
-        made.await.cloned()
+    async fn client(&self, call: &Call) -> Result<Client, Failure> {
+        let made = self.0.clients.get(call.tool.limits.connect).await;
+        made.map_err(|error| match error {
+            ClientError::Bug => bug(&error.to_string()),
+            _ => Failure::new(FailureCode::HttpError, error.to_string())
+                .remediation(error.remediation()),
+        })
     }
 
     /// Takes no new calls, gives the running ones their tools' `kill_grace` but at most `grace`, and waits until

@@ -8,10 +8,12 @@ use super::exchange::{Received, Trouble};
 use crate::executor::given_up::GivenUp;
 use crate::executor::output::{Captured, excerpt, with_items};
 use crate::executor::script::Time;
-use crate::tool::{Call, Failure, FailureCode, Http, Secrets, ToolName};
+use crate::executor::verdict::millis;
+use crate::tool::{Call, Failure, FailureCode, Http, Secrets, spoken};
 
 /// Why there is no answer.
-pub(super) fn failure(tool: &ToolName, http: &Http, trouble: &Trouble) -> Failure {
+pub(super) fn failure(call: &Call, http: &Http, trouble: &Trouble) -> Failure {
+    let tool = &call.tool.name;
     let error = match trouble {
         Trouble::Connection(error) => error,
         Trouble::Circles => {
@@ -22,6 +24,17 @@ pub(super) fn failure(tool: &ToolName, http: &Http, trouble: &Trouble) -> Failur
             .remediation("the service sends requests in circles: look at its URL in the file");
         }
     };
+    if let Some(within) = call.tool.limits.connect
+        && error.is_connect()
+        && error.is_timeout()
+    {
+        return Failure::new(
+            FailureCode::HttpError,
+            format!("`{tool}` could not connect to its service within {}", spoken(within)),
+        )
+        .remediation("the service may be down or busy: try again later, or raise `connect` in the tool's class of `timeouts`")
+        .with("connect_timeout_ms", millis(within));
+    }
     let reason = http.secrets.hide(&reason(error));
     let (what, remediation) = if error.is_builder() {
         ("could not make its request", "look at `http` in the file")

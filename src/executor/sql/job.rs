@@ -1,11 +1,12 @@
 //! One statement and its bounds.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::tool::template::{SqlStatement, SqlTemplate};
-use crate::tool::{Arguments, Sql, SqlQueries, ValueError};
+use crate::tool::{Call, Sql, SqlQueries, ValueError};
 
 /// A statement that is to run.
 #[derive(Clone, Debug)]
@@ -26,18 +27,16 @@ pub(super) struct Job {
     pub(super) read_only: bool,
     /// When it is to have ended.
     pub(super) deadline: Instant,
+    /// How long it may take to have a connection, where the file says so.
+    pub(super) connect: Option<Duration>,
 }
 
 impl Job {
     /// Every statement of a call.
-    pub(super) fn all(
-        sql: &Sql,
-        arguments: &Arguments,
-        deadline: Instant,
-    ) -> Result<Vec<Self>, ValueError> {
+    pub(super) fn all(sql: &Sql, call: &Call, deadline: Instant) -> Result<Vec<Self>, ValueError> {
         let queries = sql.queries.statements();
         queries
-            .map(|(name, template)| Self::new(sql, name, template, arguments, deadline))
+            .map(|(name, template)| Self::new(sql, name, template, call, deadline))
             .collect()
     }
 
@@ -45,7 +44,7 @@ impl Job {
         sql: &Sql,
         name: Option<&str>,
         template: &SqlTemplate,
-        arguments: &Arguments,
+        call: &Call,
         deadline: Instant,
     ) -> Result<Self, ValueError> {
         let group_by = match (&sql.queries, name) {
@@ -58,11 +57,12 @@ impl Job {
             name: name.map(str::to_owned),
             group_by,
             verb: template.verb().to_owned(),
-            statement: template.render(arguments)?,
+            statement: template.render(&call.arguments)?,
             written: template.written().to_owned(),
             max_rows: sql.max_rows,
             read_only: sql.read_only,
             deadline,
+            connect: call.tool.limits.connect,
         })
     }
 }

@@ -98,7 +98,7 @@ impl SqlExecutor {
             return Execution::refused(refusal, time.timeout);
         }
         let started = Instant::now();
-        let jobs = match Job::all(sql, &call.arguments, started + time.timeout) {
+        let jobs = match Job::all(sql, call, started + time.timeout) {
             Ok(jobs) => jobs,
             Err(error) => return Execution::refused(argument_error(&error), time.timeout),
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
@@ -16,8 +17,11 @@ use super::sqlite::Sqlite;
 use super::trouble::Trouble;
 use crate::tool::{Database, Location, PoolRules};
 
-/// How long a new connection may take. A server that is being started anew may come back in this time.
-pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How long a new connection may take where the file does not say. A server that refuses connections is not waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// Longer than any [`Patience`], which is what counts: sqlx shall not give up before.
+const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// The connections to one database.
 pub(super) struct Pool {
@@ -88,14 +92,26 @@ impl Pool {
             .kind
             .as_ref()
             .map_err(|why| Trouble::Connect(why.clone()))?;
+        let patience = Patience::begin(job.connect);
+        let place = async {
+            let place = match job.connect {
+                Some(within) => timeout(within, self.place()).await,
+                None => Ok(self.place().await),
+            };
+            place.map_err(|_| patience.over(Held::InUse(self.max)))
+        };
         let _place = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Trouble::Stopped),
-            place = self.place() => place,
+            place = place => place?,
         };
+        // A new connection has three seconds of its own where the file says nothing of the wait for one.
+        let patience = job
+            .connect
+            .map_or_else(|| Patience::begin(None), |_| patience);
         match kind {
-            Kind::Sqlite(sqlite) => sqlite.run(job, rows, stop).await,
-            Kind::Postgres(postgres) => postgres.run(job, rows, stop).await,
+            Kind::Sqlite(sqlite) => sqlite.run(job, rows, patience, stop).await,
+            Kind::Postgres(postgres) => postgres.run(job, rows, patience, stop).await,
         }
     }
 
@@ -132,6 +148,41 @@ impl Pool {
     }
 }
 
+/// How long a statement waits for its connection.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    within: Duration,
+    until: Instant,
+}
+
+/// What a connection was waited for in vain.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Held {
+    /// All that may be kept, so many, were in use.
+    InUse(u32),
+    /// A new one did not come about.
+    New,
+}
+
+impl Patience {
+    fn begin(within: Option<Duration>) -> Self {
+        let within = within.unwrap_or(CONNECT_WITHIN);
+        let until = Instant::now() + within;
+        Self { within, until }
+    }
+
+    /// What is left of it.
+    pub(super) fn left(self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// What is said when it is over.
+    pub(super) const fn over(self, held: Held) -> Trouble {
+        let Self { within, .. } = self;
+        Trouble::Patience { within, held }
+    }
+}
+
 /// Counts one that waits, for as long as it does.
 struct Waits<'a>(&'a AtomicU32);
 
@@ -155,7 +206,7 @@ pub(super) fn options<DB: sqlx::Database>(rules: &PoolRules) -> sqlx::pool::Pool
         .min_connections(rules.min_size)
         .max_connections(rules.max_size.get())
         .idle_timeout(rules.max_idle_time)
-        .acquire_timeout(CONNECT_WITHIN)
+        .acquire_timeout(NEVER)
         .acquire_slow_threshold(Duration::MAX)
         .test_before_acquire(false)
         .before_acquire(move |connection: &mut DB::Connection, state| {

@@ -17,10 +17,11 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Decode, Either, Executor as _,
     Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _, ValueRef as _,
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::pool::options;
+use super::pool::{Held, Patience, options};
 use super::rows::Rows;
 use super::trouble::{Refusal, Trouble};
 use crate::tool::template::SqlValue;
@@ -70,13 +71,16 @@ impl Sqlite {
         &self,
         job: &Job,
         rows: &mut Rows,
+        patience: Patience,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
         let arguments = arguments(job)?;
         let mut connection = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Trouble::Stopped),
-            connection = self.pool.acquire() => connection.map_err(|error| connecting(&error))?,
+            connection = timeout(patience.left(), self.pool.acquire()) => connection
+                .map_err(|_| patience.over(Held::New))?
+                .map_err(|error| connecting(&error))?,
         };
         let halt = Arc::new(AtomicBool::new(false));
         prepare(&mut connection, job, &halt)
@@ -305,7 +309,6 @@ fn infinite(number: f64) -> &'static str {
 fn connecting(error: &sqlx::Error) -> Trouble {
     match error {
         sqlx::Error::Database(database) => Trouble::Connect(database.message().to_owned()),
-        sqlx::Error::PoolTimedOut => Trouble::Connect("it took too long to open".to_owned()),
         other => Trouble::Connect(super::pool::reason(other)),
     }
 }

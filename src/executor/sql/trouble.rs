@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::pool::Held;
 use crate::executor::prepare::argument_error;
 use crate::executor::verdict::millis;
-use crate::tool::{Call, Failure, FailureCode, Sql, ValueError};
+use crate::tool::{Call, Failure, FailureCode, Sql, ValueError, spoken};
 
 /// Why a statement gave nothing.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// There is no connection: the statement did not run.
     Connect(String),
+    /// There was no connection within this time: the statement did not run.
+    Patience { within: Duration, held: Held },
     /// The database refused it.
     Refused(Box<Refusal>),
     /// The connection broke off.
@@ -79,6 +82,21 @@ pub(super) fn failure(call: &Call, sql: &Sql, trouble: &Trouble, ran: Duration) 
             hide(reason)
         ))
         .remediation("the database may be down, or its `url` in the file wrong: try again later")
+        .with("transient", true),
+        Trouble::Patience { within, held } => error(format!(
+            "`{tool}` could not connect to the database `{database}` within {}: {}",
+            spoken(*within),
+            match held {
+                Held::InUse(most) => format!("its connections ({most} at most) were in use"),
+                Held::New => "it does not answer".to_owned(),
+            }
+        ))
+        .remediation(match (call.tool.limits.connect, held) {
+            (None, _) => "the database may be down, or its `url` in the file wrong: try again later",
+            (Some(_), Held::New) => "the database may be down or busy: try again later, or raise `connect` in the tool's class of `timeouts`",
+            (Some(_), Held::InUse(_)) => "call again later, raise `max_size` of the database's `pool`, or `connect` in the tool's class of `timeouts`",
+        })
+        .with("connect_timeout_ms", millis(*within))
         .with("transient", true),
         Trouble::Refused(refusal) if refusal.is_timeout => Failure::new(
             FailureCode::Timeout,

@@ -47,6 +47,7 @@ pub(super) fn tool() -> Tool {
             timeout: 30 * SECOND,
             total: None,
             max_timeout: None,
+            connect: None,
             progress_extends_timeout: None,
             kill_grace: 4 * SECOND,
         },

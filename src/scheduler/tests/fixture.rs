@@ -37,6 +37,7 @@ pub(super) fn tool(max_parallel: u32, queue_size: u32) -> ToolLimits {
         per_key: None,
         timeout: Duration::from_secs(30),
         max_timeout: None,
+        connect: None,
         progress_extends_timeout: None,
         total: None,
         kill_grace: Duration::from_secs(5),

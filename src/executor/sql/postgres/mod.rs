@@ -17,6 +17,7 @@ mod cell;
 mod plan;
 mod refusal;
 
+use std::io::ErrorKind;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -24,11 +25,12 @@ use futures::StreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor as _, Row as _};
-use tokio::time::{Instant, timeout};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::pool::{CONNECT_WITHIN, options, reason};
+use super::pool::{Held, Patience, options, reason};
 use super::rows::Rows;
 use super::trouble::Trouble;
 use crate::tool::{ConnectionUrl, PoolRules};
@@ -37,6 +39,9 @@ use refusal::trouble;
 
 /// What another connection may take to ask that a statement be stopped, and the statement to obey.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection that takes longer than most do may be one that is refused again and again.
+const REFUSED_AFTER: Duration = Duration::from_millis(30);
 
 /// What the server waits past our own timeout, so that ours comes first while we live.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -79,9 +84,10 @@ impl Postgres {
         &self,
         job: &Job,
         rows: &mut Rows,
+        patience: Patience,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        let (mut connection, process) = self.begun(job, stop).await?;
+        let (mut connection, process) = self.begun(job, patience, stop).await?;
         let ended = {
             let work = self.execute_anew(&mut connection, job, rows);
             tokio::pin!(work);
@@ -124,6 +130,7 @@ impl Postgres {
     async fn begun(
         &self,
         job: &Job,
+        patience: Patience,
         stop: &CancellationToken,
     ) -> Result<(Connection, i32), Trouble> {
         let mut broken = 0;
@@ -131,7 +138,7 @@ impl Postgres {
             let mut connection = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Trouble::Stopped),
-                connection = self.connection() => connection?,
+                connection = self.connection(patience) => connection?,
             };
             let begun = tokio::select! {
                 biased;
@@ -156,23 +163,47 @@ impl Postgres {
     }
 
     /// A connection of the pool, or why there is none.
-    async fn connection(&self) -> Result<Connection, Trouble> {
-        let error = match self.pool.acquire().await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error,
-        };
-        if !matches!(error, sqlx::Error::PoolTimedOut) {
-            return Err(Trouble::Connect(reason(&error)));
-        }
-        // The pool does not say what kept it from connecting.
-        match timeout(CONNECT_WITHIN, PgConnection::connect_with(&self.connect)).await {
-            Ok(Err(error)) => Err(Trouble::Connect(reason(&error))),
-            Ok(Ok(connection)) => {
-                drop(connection.close().await);
-                Err(Trouble::Connect("it took too long".to_owned()))
+    async fn connection(&self, patience: Patience) -> Result<Connection, Trouble> {
+        let acquired = async {
+            tokio::select! {
+                biased;
+                acquired = self.pool.acquire() => {
+                    acquired.map_err(|error| Trouble::Connect(reason(&error)))
+                }
+                why = self.kept_from(patience) => Err(Trouble::Connect(why)),
             }
-            Err(_) => Err(Trouble::Connect("it does not answer".to_owned())),
+        };
+        let acquired = timeout(patience.left(), acquired).await;
+        acquired.unwrap_or_else(|_| Err(patience.over(Held::New)))
+    }
+
+    /// Why the pool does not come to a connection: it tries on and does not say what it meets. Pends where nothing is
+    /// known against it.
+    async fn kept_from(&self, patience: Patience) -> String {
+        let left = patience.left();
+        sleep(REFUSED_AFTER.min(left / 4)).await;
+        if let Some(why) = self.refused().await {
+            return why;
         }
+        sleep(patience.left().saturating_sub(left / 2)).await;
+        match PgConnection::connect_with(&self.connect).await {
+            Err(error) => reason(&error),
+            Ok(connection) => {
+                drop(connection.close().await);
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// What is said when nobody listens at the server's port.
+    async fn refused(&self) -> Option<String> {
+        let host = self.connect.get_host();
+        if self.connect.get_socket().is_some() || host.starts_with('/') {
+            return None;
+        }
+        let tried = TcpStream::connect((host, self.connect.get_port())).await;
+        let error = tried.err()?;
+        (error.kind() == ErrorKind::ConnectionRefused).then(|| error.to_string())
     }
 
     /// Executes a statement; once more where what was known of it is not true any more, as its tables have changed. It
