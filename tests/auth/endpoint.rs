@@ -146,8 +146,13 @@ impl Endpoint {
 
     /// Opens a session and gives its id.
     pub(crate) async fn session(&self, token: &str) -> String {
+        self.session_of(token, "2025-06-18").await
+    }
+
+    /// The same in a revision of one's own.
+    pub(crate) async fn session_of(&self, token: &str, revision: &str) -> String {
         let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-06-18", "capabilities": {},
+            "protocolVersion": revision, "capabilities": {},
             "clientInfo": {"name": "says-it-is-ci", "version": "0"}}});
         let request = self.in_session(Method::POST, token, None).json(&initialize);
         let response = request.send().await.unwrap();

@@ -45,6 +45,32 @@ async fn a_session_belongs_to_the_client_that_opened_it() {
 }
 
 #[tokio::test]
+async fn an_array_in_the_session_of_another_is_in_none() {
+    let endpoint = Endpoint::guarded().await;
+    let session = endpoint.session_of("desk-token", "2025-03-26").await;
+    let pings = json!([
+        {"jsonrpc": "2.0", "id": 2, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 3, "method": "ping"}
+    ]);
+    let send = |token| {
+        endpoint
+            .in_session(Method::POST, token, Some(&session))
+            .json(&pings)
+            .send()
+    };
+    let refused = send("ci-token").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        refused.text().await.unwrap(),
+        "Not Found: Session not found"
+    );
+    let answered = send("desk-token").await.unwrap();
+    assert_eq!(answered.status(), StatusCode::OK);
+    let answers: Value = answered.json().await.unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 2, "{answers}");
+}
+
+#[tokio::test]
 async fn in_a_session_too_a_token_opens_its_tools_only() {
     let endpoint = Endpoint::guarded().await;
     let session = endpoint.session("reports-token").await;

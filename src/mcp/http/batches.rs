@@ -37,12 +37,14 @@ impl Batches {
         Self { sessions, room }
     }
 
-    /// Whether the request is of a session whose clients may send arrays.
+    /// Whether the request is of a session whose clients may send arrays, and comes from its own client.
     fn are_served(&self, parts: &Parts) -> bool {
         let session = parts.headers.get(SESSION_ID);
-        let session = session.and_then(|session| session.to_str().ok());
-        let revision = session.and_then(|session| self.sessions.revision(session));
-        array::may_be_sent_in(revision.as_ref())
+        let Some(session) = session.and_then(|session| session.to_str().ok()) else {
+            return false;
+        };
+        self.sessions.may_use(session, parts.extensions.get())
+            && array::may_be_sent_in(self.sessions.revision(session).as_ref())
     }
 }
 
