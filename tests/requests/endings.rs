@@ -124,14 +124,15 @@ async fn a_place_is_held_until_the_request_ends() {
 }
 
 #[tokio::test]
-async fn a_runner_that_stops_lets_requests_end_within_the_grace() {
+async fn a_runner_that_stops_lets_requests_that_write_end_within_the_grace() {
     let text = "
 tools:
-  - { name: short, description: S, kill_grace: 5s, http: { url: 'http://SERVICE/wait/300' } }
-  - { name: long, description: L, kill_grace: 500ms, http: { url: 'http://SERVICE/wait/60000' } }
+  - { name: short, description: S, kill_grace: 50s, http: { method: POST, url: 'http://SERVICE/wait/300' } }
+  - { name: long, description: L, kill_grace: 500ms, http: { method: POST, url: 'http://SERVICE/wait/60000' } }
+  - { name: reads, description: R, kill_grace: 50s, http: { url: 'http://SERVICE/wait/60000' } }
 ";
     let world = Arc::new(World::new(text).await);
-    let calls = ["short", "long"].map(|tool| {
+    let calls = ["short", "long", "reads"].map(|tool| {
         let world = Arc::clone(&world);
         tokio::spawn(async move {
             world
@@ -139,15 +140,17 @@ tools:
                 .await
         })
     });
-    while world.service.running() < 2 {
+    while world.service.running() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let started = Instant::now();
     assert!(world.runner.drain().await.is_empty());
-    assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
-    let [short, long] = calls;
+    assert!(started.elapsed() < 40 * SECOND, "{:?}", started.elapsed());
+    let [short, long, reads] = calls;
     assert_eq!(short.await.unwrap().result.unwrap().text, "waited");
-    let failure = long.await.unwrap().result.unwrap_err();
-    assert_eq!(failure.code, FailureCode::Cancelled);
-    assert!(failure.message.contains("stopping"), "{failure:?}");
+    for ended in [long, reads] {
+        let failure = ended.await.unwrap().result.unwrap_err();
+        assert_eq!(failure.code, FailureCode::Cancelled);
+        assert!(failure.message.contains("stopping"), "{failure:?}");
+    }
 }

@@ -104,7 +104,7 @@ impl HttpExecutor {
         let ended = tokio::select! {
             biased;
             ended = exchange.run(&mut received) => Ok(ended),
-            given_up = self.given_up(call, time) => Err(given_up),
+            given_up = self.given_up(call, time, grace(http, time)) => Err(given_up),
         };
         let ran = started.elapsed();
         let (result, warnings) = match ended {
@@ -137,12 +137,12 @@ impl HttpExecutor {
     }
 
     /// Waits until the request is to be given up.
-    async fn given_up(&self, call: &Call, time: &Time) -> GivenUp {
+    async fn given_up(&self, call: &Call, time: &Time, grace: Duration) -> GivenUp {
         let mut draining = self.0.draining.subscribe();
         let stopping = async move {
             let told = draining.wait_for(Option::is_some).await.map(|most| *most);
             match told {
-                Ok(most) => sleep(time.grace.min(most.unwrap_or_default())).await,
+                Ok(most) => sleep(grace.min(most.unwrap_or_default())).await,
                 Err(_) => std::future::pending().await,
             }
         };
@@ -164,14 +164,24 @@ impl HttpExecutor {
         })
     }
 
-    /// Takes no new calls, gives the running ones their tools' `kill_grace` but at most `grace`, and waits until
-    /// all are answered.
+    /// Takes no new calls and waits until all are answered: requests that only read are given up at once, the others get
+    /// their tools' `kill_grace` but at most `grace`.
     pub async fn drain(&self, grace: Option<Duration>) {
         self.0
             .draining
             .send_replace(Some(grace.unwrap_or(Duration::MAX)));
         self.0.running.close();
         self.0.running.wait().await;
+    }
+}
+
+/// How long a request may go on when the runner stops. One that changes nothing (RFC 9110, section 9.2.1) can be given up at
+/// once; of any other nobody would know whether it was carried out.
+fn grace(http: &Http, time: &Time) -> Duration {
+    if http.method.is_safe() {
+        Duration::ZERO
+    } else {
+        time.grace
     }
 }
 

@@ -110,7 +110,12 @@ impl SqlExecutor {
             abandoned,
             self.0.draining.subscribe(),
             time.timeout,
-            time.grace,
+            // What only reads loses nothing by being stopped at once.
+            if sql.read_only {
+                Duration::ZERO
+            } else {
+                time.grace
+            },
         );
         let stop = CancellationToken::new();
         let work = work(
@@ -172,8 +177,8 @@ impl SqlExecutor {
         loads
     }
 
-    /// Takes no new calls, gives the running ones their tools' `kill_grace` but at most `grace`, and waits until all
-    /// have ended, at the latest a few seconds after that.
+    /// Takes no new calls and waits until all have ended, at the latest a few seconds after they were stopped: queries that
+    /// only read are stopped at once, the others after their tools' `kill_grace` but at most `grace`.
     pub async fn drain(&self, grace: Option<Duration>) {
         let most = grace.unwrap_or(Duration::MAX);
         self.0.draining.send_replace(Some(most));
