@@ -57,6 +57,18 @@ pub(super) enum Held {
 }
 
 impl Breaker {
+    /// Eras of one breaker at most; there is one for each change of its state.
+    const ERAS: u64 = 1 << 32;
+
+    /// A closed breaker. No two numbers have an era in common, so that what a call learned about one that was forgotten
+    /// counts for no other.
+    pub(super) const fn of_number(number: u64) -> Self {
+        Self {
+            state: State::Closed { failures: 0 },
+            era: number.wrapping_mul(Self::ERAS),
+        }
+    }
+
     /// Whether a call that starts at `now` would pass. Changes nothing.
     pub(super) fn look(&self, now: Instant, rules: &BreakerRules) -> Result<(), Held> {
         match self.state {

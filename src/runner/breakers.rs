@@ -1,21 +1,28 @@
 //! Circuit breakers, shared by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, Era, Health, Held};
-use crate::tool::{BreakerRules, Failure, FailureCode, remedy, spoken};
+use crate::tool::{BreakerRules, Catalog, Failure, FailureCode, remedy, spoken};
 
 /// When to come back while calls are trying whether a breaker may close: how long they take is not known.
 const WHILE_TRYING: Duration = Duration::from_secs(1);
 
-/// All breakers of a runner. There are as many as names in its files: each call brings the rules it arrived
-/// with, so that a reload keeps what is known.
+/// All breakers of a runner. There are as many as names in its file, and in those before it of which calls still run:
+/// each call brings the rules it arrived with, so that a reload keeps what is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Breakers(Arc<Mutex<HashMap<String, Breaker>>>);
+pub(super) struct Breakers(Arc<Mutex<All>>);
+
+#[derive(Debug, Default)]
+struct All {
+    by_name: HashMap<String, Breaker>,
+    /// How many there ever were.
+    made: u64,
+}
 
 impl Breakers {
     /// Whether a call that starts at `moment` would pass.
@@ -23,7 +30,7 @@ impl Breakers {
     /// # Errors
     /// `CIRCUIT_OPEN`, with when to come back.
     pub(super) fn look(&self, rules: &BreakerRules, moment: Instant) -> Result<(), Failure> {
-        let looked = match self.all().get(&rules.name) {
+        let looked = match self.all().by_name.get(&rules.name) {
             Some(breaker) => breaker.look(moment, rules),
             None => Ok(()),
         };
@@ -34,7 +41,7 @@ impl Breakers {
     pub(super) fn state(&self, rules: &BreakerRules) -> (&'static str, Option<Duration>) {
         let now = Instant::now();
         let breakers = self.all();
-        let Some(breaker) = breakers.get(&rules.name) else {
+        let Some(breaker) = breakers.by_name.get(&rules.name) else {
             return ("closed", None);
         };
         let left = match breaker.look(now, rules) {
@@ -60,16 +67,39 @@ impl Breakers {
     }
 
     fn with<T>(&self, rules: &BreakerRules, step: impl FnOnce(&mut Breaker, Instant) -> T) -> T {
-        let mut breakers = self.all();
+        let mut all = self.all();
+        let all = &mut *all;
         let now = Instant::now();
-        match breakers.get_mut(&rules.name) {
-            Some(breaker) => step(breaker, now),
-            None => step(breakers.entry(rules.name.clone()).or_default(), now),
-        }
+        let breaker = match all.by_name.get_mut(&rules.name) {
+            Some(breaker) => breaker,
+            None => {
+                all.made += 1;
+                let fresh = Breaker::of_number(all.made);
+                all.by_name.entry(rules.name.clone()).or_insert(fresh)
+            }
+        };
+        step(breaker, now)
+    }
+
+    /// Forgets what is known by names that no tool of `catalog` has.
+    pub(super) fn keep(&self, catalog: &Catalog) {
+        let named = catalog.tools().filter_map(|tool| {
+            let rules = tool.circuit_breaker.as_ref()?;
+            Some(rules.name.as_str())
+        });
+        let named: HashSet<&str> = named.collect();
+        let mut all = self.all();
+        all.by_name.retain(|name, _| named.contains(name.as_str()));
+    }
+
+    /// How many names there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.all().by_name.len()
     }
 
     /// Every step leaves a breaker whole, so a panic elsewhere does not spoil it.
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,9 +124,11 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let (era, health) = (self.era, self.health);
-        self.breakers.with(&self.rules, |breaker, now| {
-            breaker.leave(now, &self.rules, era, health);
-        });
+        let mut all = self.breakers.all();
+        // One that was forgotten meanwhile has nothing to learn.
+        if let Some(breaker) = all.by_name.get_mut(&self.rules.name) {
+            breaker.leave(Instant::now(), &self.rules, era, health);
+        }
     }
 }
 

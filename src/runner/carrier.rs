@@ -1,5 +1,6 @@
 //! What carries a call out, as the runner sees it: the real thing, and one for tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -12,8 +13,8 @@ use crate::tool::{Call, Catalog};
 /// Carries calls out.
 pub(super) trait Carrier: Send + Sync {
     /// Runs one attempt of a call. The permit is dropped when nothing of the attempt runs any more, which may
-    /// be later than the answer. To drop the future is to end the attempt.
-    fn run<'a>(&'a self, call: &'a Call, permit: Permit) -> BoxFuture<'a, Execution>;
+    /// be earlier or later than the answer; who wants it to be held longer shares it. To drop the future is to end the attempt.
+    fn run<'a>(&'a self, call: &'a Call, permit: Arc<Permit>) -> BoxFuture<'a, Execution>;
 
     /// Takes no new calls, ends the running ones with their own grace but at most `grace`, and names those that
     /// cannot be ended.
@@ -32,7 +33,7 @@ pub(super) trait Carrier: Send + Sync {
 }
 
 impl Carrier for Executor {
-    fn run<'a>(&'a self, call: &'a Call, permit: Permit) -> BoxFuture<'a, Execution> {
+    fn run<'a>(&'a self, call: &'a Call, permit: Arc<Permit>) -> BoxFuture<'a, Execution> {
         self.run(call, permit).boxed()
     }
 
@@ -59,9 +60,10 @@ pub(super) mod fake {
 
     use std::sync::{Mutex, PoisonError};
 
+    use tokio::task::yield_now;
     use tokio::time::{Instant, sleep_until};
 
-    use super::{BoxFuture, Call, Carrier, Duration, Execution, FutureExt, Permit, Running};
+    use super::{Arc, BoxFuture, Call, Carrier, Duration, Execution, FutureExt, Permit, Running};
     use crate::tool::{Failure, FailureCode, Output};
 
     /// What one run does: how long it takes, and what it gives.
@@ -98,7 +100,7 @@ pub(super) mod fake {
     }
 
     impl Carrier for FakeCarrier {
-        fn run<'a>(&'a self, call: &'a Call, permit: Permit) -> BoxFuture<'a, Execution> {
+        fn run<'a>(&'a self, call: &'a Call, permit: Arc<Permit>) -> BoxFuture<'a, Execution> {
             async move {
                 let since = Instant::now();
                 let (takes, result) = (self.plan)(self.start());
@@ -121,10 +123,15 @@ pub(super) mod fake {
                         }
                     }
                 };
+                let ran = since.elapsed();
                 drop(permit);
+                // What was printed is read when the place is free already.
+                for _ in 0..10 {
+                    yield_now().await;
+                }
                 Execution {
                     result,
-                    ran: since.elapsed(),
+                    ran,
                     timeout,
                     warnings: Vec::new(),
                 }

@@ -106,11 +106,15 @@ impl Engine {
         let shortened = journey.shortened();
         let given = shortened.as_ref().unwrap_or(call);
         let attempt = Attempt::begin(&counters, call, &self.stopping);
+        let permit = Arc::new(permit);
+        // The next call of a tool with a breaker does not start before that knows how this one ended.
+        let held = pass.as_ref().map(|_| Arc::clone(&permit));
         let execution = self.carrier.run(given, permit).await;
         attempt.end(&execution);
         if let Some(pass) = pass {
             pass.end(health(call, &execution));
         }
+        drop(held);
         journey.ended(execution, shortened.is_some());
         Ok(())
     }

@@ -165,6 +165,7 @@ impl Runner {
         let limits = catalog.tools().map(|tool| (&tool.name, &tool.limits));
         self.engine.scheduler.reconfigure(&catalog.limits, limits);
         self.engine.carrier.keep(&catalog);
+        self.engine.breakers.keep(&catalog);
         self.catalog.send_replace(catalog);
     }
 

@@ -206,3 +206,50 @@ async fn a_call_does_not_wait_for_an_attempt_that_its_breaker_will_turn_away() {
     assert_eq!(outcome.result.unwrap_err().code, FailureCode::ExitStatus);
     assert!(outcome.warnings[0].starts_with("not tried again: circuit breaker `database` is open"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_next_call_does_not_start_before_the_breaker_knows_how_the_last_one_ended() {
+    let mut subject = guarded(1, 1);
+    subject.limits.max_parallel = count(1);
+    let bench = Bench::new(subject, |_| (SECOND, exit(1)));
+    let calls = [bench.spawn(bench.call()), bench.spawn(bench.call())];
+    let mut codes = Vec::new();
+    for call in calls {
+        codes.push(call.await.unwrap().result.unwrap_err().code);
+    }
+    assert_eq!(codes, [FailureCode::ExitStatus, FailureCode::CircuitOpen]);
+    assert_eq!(bench.carrier.started().len(), 1);
+    assert!(bench.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_no_tool_names_any_more_is_forgotten() {
+    let bench = Bench::new(guarded(1, 1), |run| {
+        let takes = if run == 1 { 5 * SECOND } else { SECOND };
+        (takes, if run < 3 { exit(1) } else { text("back") })
+    });
+    let catalog = |tool: Tool| {
+        let limits = bench.runner.catalog().limits.clone();
+        Catalog::new("bench", limits, vec![tool])
+    };
+    let early = bench.spawn(bench.call());
+    sleep(SECOND / 2).await;
+    bench.runner.call(bench.call()).await;
+    let refused = bench.runner.call(bench.call()).await.result.unwrap_err();
+    assert_eq!(refused.code, FailureCode::CircuitOpen);
+    bench.runner.reload(catalog(guarded(1, 1)));
+    assert_eq!(
+        bench.runner.engine.breakers.count(),
+        1,
+        "it keeps its state"
+    );
+    let refused = bench.runner.call(bench.call()).await.result.unwrap_err();
+    assert_eq!(refused.code, FailureCode::CircuitOpen);
+    bench.runner.reload(catalog(tool()));
+    assert_eq!(bench.runner.engine.breakers.count(), 0);
+    bench.runner.reload(catalog(guarded(1, 1)));
+    assert_eq!(bench.runner.call(bench.call()).await.result, text("back"));
+    // What a call learned under the name's earlier breaker counts for no other.
+    early.await.unwrap().result.unwrap_err();
+    assert_eq!(bench.runner.call(bench.call()).await.result, text("back"));
+}
