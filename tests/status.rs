@@ -179,6 +179,43 @@ async fn a_token_shows_the_tools_that_it_opens() {
     );
 }
 
+#[tokio::test]
+async fn databases_are_shown_to_those_who_see_a_tool_that_asks_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gantz.yaml");
+    let text = "
+name: asks
+server:
+  auth:
+    bearer_tokens:
+      - { name: all, token: all-token }
+      - { name: some, token: some-token, tools: [other] }
+databases: { shop: { url: 'sqlite:shop.db?mode=rwc', pool: { max_size: 3 } } }
+tools:
+  - { name: ask, description: Asks, sql: { database: shop, query: SELECT 1 } }
+  - { name: other, description: Does not, script: { command: 'true' } }
+";
+    fs::write(&config, text).unwrap();
+    let server = Server::start(&config);
+    let url = server.url.clone();
+    let before = shown(&[&url, "--token", "all-token"], None);
+    assert!(before.0 && !before.1.contains("database"), "{before:?}");
+    let params = json!({"name": "ask", "arguments": {}});
+    let asked = send(&server, "all-token", "tools/call", params).await;
+    assert_eq!(asked["result"]["isError"], false, "{asked}");
+    let (_, text, stderr) = shown(&[&url, "--token", "all-token"], None);
+    let line = "database shop: 0 of 3 connections in use, 1 idle, 0 queries waiting";
+    assert!(text.lines().any(|found| found == line), "{text}{stderr}");
+    let (_, json, _) = shown(&[&url, "--token", "all-token", "--format", "json"], None);
+    let status: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        status["databases"],
+        json!([{"name": "shop", "in_use": 0, "idle": 1, "waiting": 0, "max": 3}])
+    );
+    let (is_done, text, _) = shown(&[&url, "--token", "some-token"], None);
+    assert!(is_done && !text.contains("shop"), "{text}");
+}
+
 #[test]
 fn where_nobody_answers_it_says_so() {
     let (is_done, _, stderr) = shown(&["http://127.0.0.1:9"], None);

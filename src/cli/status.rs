@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::list::table;
 use super::terminal::Terminal;
 use super::{Format, runtime};
-use crate::runner::{Status, ToolStatus};
+use crate::runner::{DatabaseStatus, Status, ToolStatus};
 use crate::tool::spoken;
 
 /// The variable that has the token where none is given.
@@ -179,6 +179,16 @@ fn shared(status: &Status) -> Vec<String> {
             "group {}: {} of {} running",
             group.name, group.running, group.max_parallel
         )
+    }));
+    lines.extend(status.databases.iter().map(|database| {
+        let DatabaseStatus {
+            name,
+            in_use,
+            idle,
+            waiting,
+            max,
+        } = database;
+        format!("database {name}: {in_use} of {max} connections in use, {idle} idle, {waiting} queries waiting")
     }));
     lines.extend(status.circuit_breakers.iter().map(|breaker| {
         let left = breaker.retry_after_ms.map(Duration::from_millis);

@@ -95,13 +95,7 @@ impl Runner {
 
     /// The connections to the databases that the visible tools use.
     fn connections(&self, visible: &Visible<'_>, text: &mut Exposition) {
-        let loads: Vec<_> = self
-            .engine
-            .carrier
-            .databases()
-            .into_iter()
-            .filter(|load| visible.uses_database(&load.name))
-            .collect();
+        let loads: Vec<_> = self.databases_for(visible).collect();
         if loads.is_empty() {
             return;
         }

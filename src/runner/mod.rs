@@ -65,8 +65,8 @@ use self::journal::Entry;
 pub use self::journal::Journal;
 use self::pages::Pages;
 pub use self::status::{
-    BreakerStatus, CacheStatus, GroupStatus, ObservedStatus, RateStatus, Recommendation, Status,
-    StuckProcess, ToolStatus,
+    BreakerStatus, CacheStatus, DatabaseStatus, GroupStatus, ObservedStatus, RateStatus,
+    Recommendation, Status, StuckProcess, ToolStatus,
 };
 use crate::executor::Executor;
 use crate::metrics::{Batches, Metrics};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::visible::Visible;
 use super::{Runner, advice};
+use crate::executor::DatabaseLoad;
 use crate::metrics::Observed;
 use crate::scheduler::{BucketSnapshot, Snapshot, ToolSnapshot};
 use crate::tool::{Tool, ToolAccess};
@@ -30,6 +31,9 @@ pub struct Status {
     pub tools: Vec<ToolStatus>,
     /// Places that tools share.
     pub groups: Vec<GroupStatus>,
+    /// The databases that tools ask, as far as there are connections to them.
+    #[serde(default)]
+    pub databases: Vec<DatabaseStatus>,
     /// What keeps calls away from what keeps failing.
     pub circuit_breakers: Vec<BreakerStatus>,
     /// What is kept of earlier answers.
@@ -110,6 +114,21 @@ pub struct GroupStatus {
     pub running: u32,
     /// Places there are.
     pub max_parallel: u32,
+}
+
+/// The connections to a database at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseStatus {
+    /// Its name.
+    pub name: String,
+    /// Connections that run a statement.
+    pub in_use: u32,
+    /// Connections that wait for one.
+    pub idle: u32,
+    /// Queries that wait for a connection.
+    pub waiting: u32,
+    /// Connections there may be.
+    pub max: u32,
 }
 
 /// A circuit breaker at one moment.
@@ -203,6 +222,15 @@ impl Runner {
         status
     }
 
+    /// The connections to the databases that the visible tools use.
+    pub(super) fn databases_for(
+        &self,
+        visible: &Visible<'_>,
+    ) -> impl Iterator<Item = DatabaseLoad> {
+        let loads = self.engine.carrier.databases().into_iter();
+        loads.filter(|load| visible.uses_database(&load.name))
+    }
+
     /// All but what is known of each tool.
     fn shared_status(&self, visible: &Visible<'_>, load: &Snapshot, name: &str) -> Status {
         let groups = load.groups.iter();
@@ -225,6 +253,7 @@ impl Runner {
                     max_parallel: group.max_parallel,
                 })
                 .collect(),
+            databases: self.databases_for(visible).map(database_status).collect(),
             circuit_breakers: visible
                 .breakers()
                 .map(|rules| {
@@ -251,6 +280,23 @@ impl Runner {
                 .collect(),
             recommendations: Vec::new(),
         }
+    }
+}
+
+fn database_status(load: DatabaseLoad) -> DatabaseStatus {
+    let DatabaseLoad {
+        name,
+        in_use,
+        idle,
+        waiting,
+        max,
+    } = load;
+    DatabaseStatus {
+        name,
+        in_use,
+        idle,
+        waiting,
+        max,
     }
 }
 
