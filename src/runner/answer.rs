@@ -1,5 +1,6 @@
 //! What a call is answered with, whichever way the answer was found.
 
+use super::stored_list::StoredList;
 use crate::tool::{BuiltinTool, Call, Failure, FailureCode, Outcome, Output, Timing};
 
 /// What a call is answered with; an [`Outcome`] but for whose it is, as several calls may share it.
@@ -11,6 +12,8 @@ pub(super) struct Answer {
     pub(super) timing: Timing,
     /// What deserves a look.
     pub(super) warnings: Vec<String>,
+    /// Where the list is stored that it gave; of an answer that several calls may get.
+    pub(super) list: StoredList,
 }
 
 impl Answer {
@@ -25,6 +28,7 @@ impl Answer {
                 ..Timing::default()
             },
             warnings: Vec::new(),
+            list: StoredList::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::stored_list::StoredList;
 use crate::executor::Execution;
 use crate::scheduler::{Limit, Refusal};
 use crate::tool::{Call, Failure, FailureCode, Timing, spoken};
@@ -168,6 +169,7 @@ impl<'a> Journey<'a> {
                 cached: false,
             },
             warnings,
+            list: StoredList::default(),
         }
     }
 
@@ -198,6 +200,7 @@ impl<'a> Journey<'a> {
                 cached: false,
             },
             warnings,
+            list: StoredList::default(),
         }
     }
 

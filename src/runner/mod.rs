@@ -37,6 +37,7 @@ mod journal;
 mod journey;
 mod pages;
 mod status;
+mod stored_list;
 mod visible;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::stored_list::StoredList;
 use crate::store::{ItemPage, ItemsError, ItemsWanted, ListShape, NoList, ReadError, Store};
 use crate::tool::{
     Call, Failure, FailureCode, Output, OutputFormat, OutputId, OutputRules, PageRequest,
@@ -20,6 +21,9 @@ use crate::tool::{
 
 /// How long a disk gets to take a list that was short enough for memory.
 const STORED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often a list is stored at most: what was stored for another call may have made way for something else.
+const WRITES: u32 = 2;
 
 /// What JSON needs around an item, in bytes.
 const SEPARATOR: usize = 1;
@@ -87,7 +91,8 @@ impl Pages {
         };
         let page = read.and_then(|page| checked(asked, page));
         let mut answer = Answer::failed(call, Failure::new(FailureCode::Internal, ""));
-        answer.result = page.map(|page| shown(asked, &page, Some(id), &mut answer.warnings));
+        let id = OutputId::parse(id);
+        answer.result = page.map(|page| shown(asked, &page, id.as_ref(), &mut answer.warnings));
         Some(answer)
     }
 
@@ -98,7 +103,8 @@ impl Pages {
         };
         answer.result = match answer.result {
             Ok(output) if !output.is_mcp_result => {
-                self.cut(asked, output, &mut answer.warnings).await
+                self.cut(asked, output, &answer.list, &mut answer.warnings)
+                    .await
             }
             other => other,
         };
@@ -109,6 +115,7 @@ impl Pages {
         &self,
         asked: Asked<'_>,
         output: Output,
+        list: &StoredList,
         warnings: &mut Vec<String>,
     ) -> Result<Output, Failure> {
         if let Some(page) = whole(asked, &output) {
@@ -119,7 +126,7 @@ impl Pages {
             match self.read(asked, stored.id.as_str(), Some(shape)).await {
                 Ok(page) => {
                     let page = checked(asked, page)?;
-                    return Ok(shown(asked, &page, Some(stored.id.as_str()), warnings));
+                    return Ok(shown(asked, &page, Some(&stored.id), warnings));
                 }
                 // A kept answer may outlive the file.
                 Err(ItemsError::Read(ReadError::Unknown)) if output.structured.is_some() => {}
@@ -127,28 +134,39 @@ impl Pages {
             }
         }
         match output.structured {
-            Some(Value::Array(items)) => self.keep(asked, items, warnings).await,
+            Some(Value::Array(items)) => self.keep(asked, items, list, warnings).await,
             _ => no_pages(asked, output, &NoList::SomethingElse.into(), warnings),
         }
     }
 
-    /// Stores a list that is in memory, and gives its first page.
+    /// Stores a list that is in memory, where it is not stored yet, and gives its first page.
     async fn keep(
         &self,
         asked: Asked<'_>,
         items: Vec<Value>,
+        list: &StoredList,
         warnings: &mut Vec<String>,
     ) -> Result<Output, Failure> {
-        let problem = match self.write(asked, &items).await {
-            Ok(id) => match self.read(asked, id.as_str(), Some(ListShape::Array)).await {
+        // Whoever gets the answer later has half of its time at least to read on.
+        let fresh = self.store.expiry() / 2;
+        let mut problem = String::new();
+        for _ in 0..WRITES {
+            let id = match list.id(fresh, self.write(asked, &items)).await {
+                Ok(id) => id,
+                Err(why) => {
+                    problem = why;
+                    break;
+                }
+            };
+            match self.read(asked, id.as_str(), Some(ListShape::Array)).await {
                 Ok(page) => {
                     let page = checked(asked, page)?;
-                    return Ok(shown(asked, &page, Some(id.as_str()), warnings));
+                    return Ok(shown(asked, &page, Some(&id), warnings));
                 }
-                Err(error) => error.to_string(),
-            },
-            Err(problem) => problem,
-        };
+                Err(error) => problem = error.to_string(),
+            }
+            list.forget(&id);
+        }
         let page = from_memory(asked, items);
         let rest = page.next_offset.map_or_else(
             || "all items are in this answer".to_owned(),
@@ -247,7 +265,7 @@ fn from_memory(asked: Asked<'_>, items: Vec<Value>) -> ItemPage {
 fn shown(
     asked: Asked<'_>,
     page: &ItemPage,
-    id: Option<&str>,
+    id: Option<&OutputId>,
     warnings: &mut Vec<String>,
 ) -> Output {
     let mut object = Map::new();
@@ -259,7 +277,7 @@ fn shown(
         if let Some(next) = page.next_offset {
             object.insert("next_offset".into(), next.into());
         }
-        object.insert("result_id".into(), id.into());
+        object.insert("result_id".into(), id.as_str().into());
         if !page.too_large.is_empty() {
             object.insert("too_large".into(), too_large(page, id));
             warnings.push(format!(
@@ -273,12 +291,13 @@ fn shown(
     Output {
         text: structured.to_string(),
         structured: Some(structured),
+        list: id.cloned(),
         ..Output::default()
     }
 }
 
 /// Where the items can be read that no page can hold.
-fn too_large(page: &ItemPage, id: &str) -> Value {
+fn too_large(page: &ItemPage, id: &OutputId) -> Value {
     let listed = page.too_large.iter().map(|item| {
         let uri = format!(
             "{}{id}?offset={}&limit={}",

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use super::items::ItemIndex;
+use super::scan::ListShape;
 use crate::tool::{OutputId, Owner, ToolName};
 
 /// What a store may take.
@@ -50,6 +51,8 @@ pub(super) struct Entry {
     pub(super) ended: Option<Instant>,
     /// Where its items are, once somebody wanted them.
     pub(super) items: Option<Arc<ItemIndex>>,
+    /// How the list is written, where it is known to be one.
+    pub(super) list: Option<ListShape>,
 }
 
 /// The outputs, oldest first. Files of outputs that were taken out are the caller's to remove.
@@ -153,10 +156,13 @@ impl Index {
     }
 
     /// Remembers where the items of an output are.
-    pub(super) fn has_items(&mut self, id: &OutputId, items: ItemIndex) {
+    pub(super) fn has_items(&mut self, id: &OutputId, items: ItemIndex) -> Arc<ItemIndex> {
+        let items = Arc::new(items);
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.items = Some(Arc::new(items));
+            entry.list = Some(items.shape());
+            entry.items = Some(Arc::clone(&items));
         }
+        items
     }
 
     /// The output of that id, whoever asks.
@@ -193,6 +199,7 @@ mod tests {
             bytes: 0,
             ended: None,
             items: None,
+            list: None,
         }
     }
 

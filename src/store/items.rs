@@ -112,6 +112,11 @@ impl ItemIndex {
         Ok(index)
     }
 
+    /// How it is written.
+    pub(super) const fn shape(&self) -> ListShape {
+        self.shape
+    }
+
     /// Items of the list.
     pub(super) const fn total(&self) -> u64 {
         self.total

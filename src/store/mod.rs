@@ -31,5 +31,5 @@ pub use items::{ItemPage, ItemsError, ItemsWanted, LargeItem};
 pub use page::{Page, ReadError};
 pub use scan::{ListShape, NoList};
 pub use search::{InvalidPattern, Pattern};
-pub use store::{Listed, Store};
+pub use store::{About, Listed, Store};
 pub use writer::{Receipt, Sink};

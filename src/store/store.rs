@@ -41,6 +41,19 @@ pub struct Listed {
     pub bytes: u64,
 }
 
+/// What is known of an output.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The tool that printed it.
+    pub tool: ToolName,
+    /// How much of it can be read.
+    pub bytes: u64,
+    /// How the list it is is written; `None` where its items were never looked for.
+    pub list: Option<ListShape>,
+}
+
 /// What those who read share with the thread that writes.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -175,7 +188,8 @@ impl Store {
         Ok(total)
     }
 
-    /// Some items of an output of `tool` in which [`Store::find_items`] has found them. Blocks.
+    /// Some items of an output of `tool` in which [`Store::find_items`] has found them, or that was adopted as a list.
+    /// Blocks.
     ///
     /// # Errors
     /// When `reader` has no such output, there is no such item, or the disk fails.
@@ -188,10 +202,17 @@ impl Store {
     ) -> Result<ItemPage, ItemsError> {
         let known = OutputId::parse(id).ok_or(ReadError::Unknown)?;
         let entry = self.disk.index().get(&known, reader).cloned();
-        let entry = entry.filter(|entry| entry.tool == *tool);
-        let (entry, items) = entry
-            .and_then(|entry| entry.items.clone().map(|items| (entry, items)))
+        let entry = entry
+            .filter(|entry| entry.tool == *tool)
             .ok_or(ReadError::Unknown)?;
+        let items = match (&entry.items, entry.list) {
+            (Some(items), _) => Arc::clone(items),
+            (None, Some(shape)) => {
+                let items = ItemIndex::of(&entry.path, entry.bytes, shape, wanted.bytes)?;
+                self.disk.index().has_items(&known, items)
+            }
+            (None, None) => return Err(ReadError::Unknown.into()),
+        };
         items.page(&entry.path, entry.bytes, wanted)
     }
 
@@ -211,24 +232,41 @@ impl Store {
         Ok((entry.path.clone(), entry.bytes, entry.ended.is_some()))
     }
 
-    /// Keeps what an output has until now at `to` as well, in the same state directory. Says whose it is and which
-    /// tool printed it. Blocks.
+    /// What is known of an output.
+    pub fn about(&self, id: &OutputId) -> Option<About> {
+        let index = self.disk.index();
+        let entry = index.entry(id)?;
+        Some(About {
+            owner: entry.owner.clone(),
+            tool: entry.tool.clone(),
+            bytes: entry.bytes,
+            list: entry.list,
+        })
+    }
+
+    /// Keeps what an output has until now at `to` as well, in the same state directory. Blocks.
     ///
     /// # Errors
     /// When there is no such output, or the disk fails.
-    pub fn keep(&self, id: &OutputId, to: &Path) -> io::Result<(Owner, ToolName)> {
-        let (path, owner, tool) = {
+    pub fn keep(&self, id: &OutputId, to: &Path) -> io::Result<()> {
+        let path = {
             let index = self.disk.index();
             let entry = index.entry(id).ok_or(io::ErrorKind::NotFound)?;
-            (entry.path.clone(), entry.owner.clone(), entry.tool.clone())
+            entry.path.clone()
         };
         // One file under two names takes no room, and goes with the last of them.
-        std::fs::hard_link(&path, to).or_else(|_| std::fs::copy(&path, to).map(drop))?;
-        Ok((owner, tool))
+        std::fs::hard_link(&path, to).or_else(|_| std::fs::copy(&path, to).map(drop))
     }
 
-    /// Lets an output be read that was kept at `path`, and counts it as one of this store's.
-    pub fn adopt(&self, id: &OutputId, owner: Owner, tool: ToolName, path: PathBuf) {
+    /// Lets an output be read that was kept at `path`, and counts it as one of this store's. Pages are cut of a `list`.
+    pub fn adopt(
+        &self,
+        id: &OutputId,
+        owner: Owner,
+        tool: ToolName,
+        list: Option<ListShape>,
+        path: PathBuf,
+    ) {
         let Ok(bytes) = std::fs::metadata(&path).map(|metadata| metadata.len()) else {
             return;
         };
@@ -239,6 +277,7 @@ impl Store {
             bytes: 0,
             ended: None,
             items: None,
+            list,
         };
         let mut removed = Vec::new();
         let mut index = self.disk.index();

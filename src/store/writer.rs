@@ -213,6 +213,7 @@ fn begin(disk: &Disk, id: &OutputId, owner: Owner, tool: ToolName) -> Result<Fil
         bytes: 0,
         ended: None,
         items: None,
+        list: None,
     };
     let mut removed = Vec::new();
     let is_entered = disk.index().enter(id.clone(), entry, &mut removed);

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
 use super::task::{Ending, Task};
-use crate::tool::StoredOutput;
+use crate::tool::OutputId;
 
 /// The longest message of a task, in characters.
 const LONGEST_MESSAGE: usize = 1000;
@@ -52,15 +52,15 @@ impl Entry {
         );
     }
 
-    /// Writes the end down, and waits until it is safe. `stored` is the output that the result points to. Where the
+    /// Writes the end down, and waits until it is safe. `output` is the stored one that the result points to. Where the
     /// disk is full or fails it is tried again for as long as the runner runs.
-    pub async fn end(self, ending: Ending, message: Option<&str>, stored: Option<&StoredOutput>) {
+    pub async fn end(self, ending: Ending, message: Option<&str>, output: Option<&OutputId>) {
         let message: Option<String> =
             message.map(|message| message.chars().take(LONGEST_MESSAGE).collect());
         let mut wait = FIRST_WAIT;
         loop {
             let id = &self.task.id;
-            let ended = self.ledger.end(id, &ending, message.as_deref(), stored);
+            let ended = self.ledger.end(id, &ending, message.as_deref(), output);
             let Err(error) = ended.await else { return };
             tracing::error!(task = ?id, %error, "the end of a task could not be written down; it is tried again");
             tokio::select! {

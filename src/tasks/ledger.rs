@@ -19,7 +19,7 @@ use super::shared::{Live, Shared};
 use super::task::{Ending, Task, TaskId};
 use super::upkeep;
 use crate::store::{Store, private_folder};
-use crate::tool::{CallId, Failure, FailureCode, Owner, StoredOutput, Tape, ToolName};
+use crate::tool::{CallId, Failure, FailureCode, OutputId, Owner, Tape, ToolName};
 
 /// The folder of all tasks in the state directory.
 const FOLDER: &str = "tasks";
@@ -295,11 +295,11 @@ impl Ledger {
         id: &TaskId,
         ending: &Ending,
         message: Option<&str>,
-        stored: Option<&StoredOutput>,
+        output: Option<&OutputId>,
     ) -> Result<(), LedgerError> {
         let shared = self.shared()?;
-        let kept = match stored {
-            Some(stored) => shared.keep(stored).await,
+        let kept = match output {
+            Some(output) => shared.keep(output).await,
             None => None,
         };
         let ended = shared.end(id, ending, message, kept.as_ref()).await;

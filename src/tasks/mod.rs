@@ -17,6 +17,7 @@
 
 mod database;
 mod entry;
+mod file;
 mod instance;
 mod ledger;
 mod rows;

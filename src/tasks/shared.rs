@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::database::{Database, LedgerError};
+use super::file;
 use super::instance::Instance;
 use super::ledger::{Clock, TaskLimits, Unavailable};
 use super::rows::{self, Found, KeptOutput, NewRow};
 use super::task::{Ending, TaskId};
 use super::upkeep;
 use crate::store::Store;
-use crate::tool::{OutputId, Owner, StoredOutput, Tape, ToolName};
+use crate::tool::{OutputId, Owner, Tape, ToolName};
 
 /// What all clones of a ledger share.
 #[derive(Debug)]
@@ -154,24 +155,22 @@ impl Shared {
     }
 
     /// Keeps an output for as long as its task, where it is not too large for that.
-    pub(super) async fn keep(&self, stored: &StoredOutput) -> Option<KeptOutput> {
-        if stored.bytes > self.limits.quota / 4 {
+    pub(super) async fn keep(&self, id: &OutputId) -> Option<KeptOutput> {
+        let about = self.store.about(id)?;
+        if about.bytes > self.limits.quota / 4 {
             return None;
         }
-        let file = format!("{:016x}.out", getrandom::u64().ok()?);
-        let (store, id, to) = (
-            self.store.clone(),
-            stored.id.clone(),
-            self.folder.join(&file),
-        );
-        let keeping = spawn_blocking(move || store.keep(&id, &to));
+        let name = getrandom::u64().ok()?;
+        let file = format!("{name:016x}.{}", file::suffix(about.list));
+        let (store, known, to) = (self.store.clone(), id.clone(), self.folder.join(&file));
+        let keeping = spawn_blocking(move || store.keep(&known, &to));
         match keeping.await {
-            Ok(Ok((owner, tool))) => Some(KeptOutput {
-                id: stored.id.to_string(),
-                owner: rows::name(&owner).map(str::to_owned),
+            Ok(Ok(())) => Some(KeptOutput {
+                id: id.to_string(),
+                owner: rows::name(&about.owner).map(str::to_owned),
                 file,
-                bytes: stored.bytes,
-                tool: tool.to_string(),
+                bytes: about.bytes,
+                tool: about.tool.to_string(),
             }),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the output of a task is kept no longer than this runner runs");
@@ -193,7 +192,8 @@ impl Shared {
                     .map_or(Owner::Bearer, |name| Owner::Client(name.into()));
                 let known = OutputId::parse(&kept.id).zip(ToolName::parse(&kept.tool).ok());
                 if let Some((id, tool)) = known {
-                    store.adopt(&id, owner, tool, folder.join(kept.file));
+                    let list = file::list(&kept.file);
+                    store.adopt(&id, owner, tool, list, folder.join(kept.file));
                 }
             }
         });

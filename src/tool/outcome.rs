@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{CallId, Failure, StoredOutput, ToolName};
+use super::{CallId, Failure, OutputId, StoredOutput, ToolName};
 
 /// What came of a call: a result or a failure, how long it took, and what deserves a look.
 #[derive(Clone, Debug)]
@@ -29,6 +29,12 @@ impl Outcome {
             Err(failure) => failure.stored.as_ref(),
         }
     }
+
+    /// What has to be kept for as long as the result is: the whole of the output, or the list it is a page of.
+    pub fn leads_to(&self) -> Option<&OutputId> {
+        let list = || self.result.as_ref().ok()?.list.as_ref();
+        self.stored().map(|stored| &stored.id).or_else(list)
+    }
 }
 
 /// What a tool printed, and what it means.
@@ -44,6 +50,8 @@ pub struct Output {
     pub stored: Option<StoredOutput>,
     /// Whether the text lacks a part of what was printed.
     pub is_cut: bool,
+    /// The stored list that the text is a page of.
+    pub list: Option<OutputId>,
 }
 
 /// How long a call took.

@@ -1,7 +1,7 @@
 //! The latest part of what a call prints, for whoever has to know it before the call ends.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is kept of standard output, in bytes.
 const STDOUT_KEPT: usize = 64 * 1024;
@@ -20,13 +20,20 @@ pub enum Stream {
 
 /// Keeps the latest part of what a call prints. Nothing, where nobody looks, as with the default one. Clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Tape(Option<Arc<Mutex<Reels>>>);
+pub struct Tape(Option<Arc<Mutex<Player>>>);
+
+/// What is printed, and how much of that was seen. Several may look at the same.
+#[derive(Debug, Default)]
+struct Player {
+    reels: Arc<Mutex<Reels>>,
+    seen: u64,
+}
 
 #[derive(Debug, Default)]
 struct Reels {
     stdout: Reel,
     stderr: Reel,
-    is_new: bool,
+    changes: u64,
 }
 
 /// The end of one stream.
@@ -53,44 +60,72 @@ impl Tape {
         Self(Some(Arc::default()))
     }
 
+    /// Shows from now on what another tape does, and has shown. Nothing changes where nobody looks at this one, or where the
+    /// other one keeps nothing.
+    pub fn follow(&self, other: &Self) {
+        let (Some(ours), Some(theirs)) = (&self.0, &other.0) else {
+            return;
+        };
+        if Arc::ptr_eq(ours, theirs) {
+            return;
+        }
+        let reels = Arc::clone(&locked(theirs).reels);
+        *locked(ours) = Player { reels, seen: 0 };
+    }
+
     /// Begins again, as another attempt does.
     pub fn rewind(&self) {
         self.with(|reels| {
-            *reels = Reels {
-                is_new: true,
-                ..Reels::default()
-            };
+            (reels.stdout, reels.stderr) = (Reel::default(), Reel::default());
         });
     }
 
     /// Takes the next bytes of a stream.
     pub fn push(&self, stream: Stream, bytes: &[u8]) {
-        self.with(|reels| {
-            reels.is_new = true;
-            match stream {
-                Stream::Stdout => reels.stdout.push(bytes, STDOUT_KEPT),
-                Stream::Stderr => reels.stderr.push(bytes, STDERR_KEPT),
-            }
+        self.with(|reels| match stream {
+            Stream::Stdout => reels.stdout.push(bytes, STDOUT_KEPT),
+            Stream::Stderr => reels.stderr.push(bytes, STDERR_KEPT),
         });
+    }
+
+    /// What was printed until now; `None` where nobody looks.
+    pub fn printed(&self) -> Option<Printed> {
+        let reels = Arc::clone(&locked(self.0.as_ref()?).reels);
+        let reels = locked(&reels);
+        Some(reels.printed())
     }
 
     /// What was printed until now, if it is more than when this was asked last.
     pub fn news(&self) -> Option<Printed> {
-        self.with(|reels| {
-            std::mem::take(&mut reels.is_new).then(|| Printed {
-                stdout: reels.stdout.end.iter().copied().collect(),
-                stdout_total: reels.stdout.total,
-                stderr: reels.stderr.end.iter().copied().collect(),
-            })
-        })?
+        let mut player = locked(self.0.as_ref()?);
+        let reels = Arc::clone(&player.reels);
+        let reels = locked(&reels);
+        let is_new = std::mem::replace(&mut player.seen, reels.changes) != reels.changes;
+        is_new.then(|| reels.printed())
     }
 
-    fn with<T>(&self, step: impl FnOnce(&mut Reels) -> T) -> Option<T> {
-        let reels = self.0.as_ref()?;
-        Some(step(
-            &mut reels.lock().unwrap_or_else(PoisonError::into_inner),
-        ))
+    fn with(&self, step: impl FnOnce(&mut Reels)) {
+        let Some(player) = &self.0 else { return };
+        let reels = Arc::clone(&locked(player).reels);
+        let mut reels = locked(&reels);
+        reels.changes += 1;
+        step(&mut reels);
     }
+}
+
+impl Reels {
+    fn printed(&self) -> Printed {
+        Printed {
+            stdout: self.stdout.end.iter().copied().collect(),
+            stdout_total: self.stdout.total,
+            stderr: self.stderr.end.iter().copied().collect(),
+        }
+    }
+}
+
+/// Every step leaves what is locked whole.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reel {
@@ -129,6 +164,25 @@ mod tests {
     fn a_tape_nobody_looks_at_keeps_nothing() {
         let tape = Tape::default();
         tape.push(Stream::Stdout, b"x");
-        assert_eq!(tape.news(), None);
+        assert_eq!((tape.news(), tape.printed()), (None, None));
+        tape.follow(&Tape::new());
+        assert_eq!(tape.printed(), None);
+    }
+
+    #[test]
+    fn several_may_look_at_one_and_each_is_told_all() {
+        let (tape, other) = (Tape::new(), Tape::new());
+        tape.push(Stream::Stdout, b"one ");
+        assert_eq!(tape.news().unwrap().stdout, b"one ");
+        other.follow(&tape);
+        tape.follow(&tape.clone());
+        assert_eq!(other.news().unwrap().stdout, b"one ");
+        tape.push(Stream::Stdout, b"two");
+        for tape in [&tape, &other] {
+            assert_eq!(tape.news().unwrap().stdout, b"one two");
+            assert_eq!(tape.news(), None);
+        }
+        other.follow(&Tape::default());
+        assert_eq!(other.printed().unwrap().stdout_total, 7);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -44,6 +45,11 @@ tools:
   - name: kept
     description: Give rows and keep them
     script: { shell: "echo ran >> runs; seq 0 2000 | sed 's/.*/{\"n\": &, \"text\": \"some text to make it long\"}/' | paste -sd, | sed 's/^/[/; s/$/]/'" }
+    cache: true
+    pagination: true
+  - name: kept_short
+    description: Give some rows and keep them
+    script: { shell: "echo ran >> runs; seq 0 9 | sed 's/.*/{\"n\": &}/' | paste -sd, | sed 's/^/[/; s/$/]/'" }
     cache: true
     pagination: true
   - name: object
@@ -162,6 +168,22 @@ async fn kept_answers_are_cut_into_pages_of_any_size() {
     assert_eq!(larger["_meta"]["runner/timing"]["cached"], true);
     let next = json!({"result_id": larger["structuredContent"]["result_id"], "offset": 2000});
     assert_eq!(numbers(&world.page("kept", next).await), [2000]);
+    assert_eq!(world.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_kept_list_is_stored_once() {
+    let world = World::new(TOOLS);
+    let pages = join_all((0..5).map(|_| world.page("kept_short", json!({})))).await;
+    let id = &pages[0]["result_id"];
+    for page in pages
+        .iter()
+        .chain([&world.page("kept_short", json!({})).await])
+    {
+        assert_eq!((numbers(page), &page["result_id"]), (vec![0, 1, 2, 3], id));
+    }
+    let next = json!({"result_id": id, "offset": 8});
+    assert_eq!(numbers(&world.page("kept_short", next).await), [8, 9]);
     assert_eq!(world.runs(), 1);
 }
 

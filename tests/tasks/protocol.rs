@@ -434,3 +434,29 @@ async fn a_call_whose_task_cannot_be_written_down_is_not_started() {
     assert!(!folder.file("started").exists());
     stop.cancel();
 }
+
+#[tokio::test]
+async fn a_task_that_follows_another_s_run_is_told_how_far_that_is() {
+    let folder = Folder::new();
+    let served = folder.serve();
+    let arguments = json!({"file": folder.text("go")});
+    let first = served.at.start("shared_steps", arguments.clone()).await;
+    let has_progress = |task: &Value| task["statusMessage"] == "1/2: waiting";
+    served.at.until(&first, has_progress).await;
+    let second = served.at.start("shared_steps", arguments.clone()).await;
+    let third = served.at.start("shared_steps", arguments).await;
+    served.at.until(&second, has_progress).await;
+    served.at.until(&third, has_progress).await;
+    // Who leaves has what was printed until then; the run goes on for the others.
+    served.at.cancel(&third).await;
+    let left = served.at.ended(&third).await;
+    assert_eq!(left["status"], "cancelled", "{left}");
+    let partial = &left["_meta"]["runner/partial_result"]["structuredContent"]["error"];
+    assert_eq!(partial["data"]["stdout"], "begun\n", "{left}");
+    // The first leaves, and the second is told all the same.
+    served.at.cancel(&first).await;
+    assert_eq!(served.at.ended(&first).await["status"], "cancelled");
+    fs::write(folder.file("go"), "").unwrap();
+    let ended = served.at.ended(&second).await;
+    assert_eq!(text(&ended["result"]), "begun\ndone\n", "{ended}");
+}

@@ -204,6 +204,29 @@ async fn a_stored_output_can_be_read_after_a_restart() {
 }
 
 #[tokio::test]
+async fn pages_can_be_cut_after_a_restart() {
+    let folder = Folder::new();
+    let served = folder.serve();
+    let mut firsts = Vec::new();
+    for tool in ["list_much", "list_some", "list_lines"] {
+        let id = served.at.start(tool, json!({})).await;
+        let task = served.at.ended(&id).await;
+        let page = &task["result"]["structuredContent"];
+        assert_eq!(page["items"], json!([0, 1, 2]), "{task}");
+        firsts.push((tool, page["result_id"].clone(), page["total"].clone()));
+    }
+    kill(&served).await;
+    let again = folder.serve();
+    for (tool, id, total) in firsts {
+        let arguments = json!({"result_id": id, "offset": 3});
+        let result = again.at.call(tool, arguments).await;
+        let page = &result["structuredContent"];
+        assert_eq!(page["items"], json!([3, 4, 5]), "{tool}: {result}");
+        assert_eq!(page["total"], total);
+    }
+}
+
+#[tokio::test]
 async fn nobody_else_may_read_the_tasks() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();

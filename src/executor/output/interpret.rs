@@ -67,6 +67,7 @@ pub(in crate::executor) fn interpret(
             structured,
             text: shown.text,
             stored: kept.output().cloned(),
+            list: None,
         }),
         Err(failure) => Err(failure
             .with("stdout", shown.text)

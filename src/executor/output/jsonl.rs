@@ -26,6 +26,7 @@ pub(super) fn interpret(
         is_mcp_result: false,
         stored: kept.output().cloned(),
         is_cut,
+        list: None,
     };
     let refused = |failure: Failure| {
         let failure = with_items(failure, lines, captured, rules);

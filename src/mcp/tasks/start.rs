@@ -180,7 +180,7 @@ async fn end(entry: Entry, outcome: &Outcome, runner: &Runner, revision: &Revisi
     }));
     let (ending, message) = ended.unwrap_or_else(|_| ending::bug());
     entry
-        .end(ending, message.as_deref(), outcome.stored())
+        .end(ending, message.as_deref(), outcome.leads_to())
         .await;
 }
 

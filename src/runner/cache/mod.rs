@@ -23,12 +23,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::flight::{Flight, MOST_WAITING};
+use self::flight::{Flight, MOST_WAITING, News};
 use self::key::Key;
 use self::seat::Seat;
 use self::store::{Kept, Store};
 use super::answer::Answer;
 use super::engine::Engine;
+use super::stored_list::StoredList;
 use crate::tool::{Call, Timing};
 
 /// The answers of tools that cache. Clones share everything.
@@ -91,13 +92,16 @@ impl Cache {
             return Found::Seat(Seat::in_flight(self, key, flight, false));
         }
         state.number += 1;
+        let mut call = call.clone();
         let cancel = CancellationToken::new();
+        let news = News::of(&mut call);
         let flight = Flight {
             number: state.number,
             pending: self
                 .run(engine, call, &key, state.number, &cancel)
                 .boxed()
                 .shared(),
+            news,
             waiting: 1,
             cancel,
         };
@@ -111,17 +115,19 @@ impl Cache {
     fn run(
         &self,
         engine: &Engine,
-        call: &Call,
+        mut call: Call,
         key: &Key,
         number: u64,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Arc<Answer>> + Send + 'static {
-        let mut call = call.clone();
         call.context.budget = None;
         call.cancel = cancel.clone();
         let (cache, engine, key) = (self.clone(), engine.clone(), key.clone());
         async move {
-            let answer = engine.answer(&call).await;
+            let mut answer = engine.answer(&call).await;
+            if call.tool.paging.is_some() {
+                answer.list = StoredList::shared();
+            }
             cache.landed(key, number, &call, &answer);
             Arc::new(answer)
         }
@@ -179,7 +185,10 @@ fn kept(answer: &Answer, is_paged: bool) -> Option<Arc<Kept>> {
     let is_failure = output.is_mcp_result && says_error();
     // Pages are cut of the value, which is whole where the text is not.
     let has_all = !output.is_cut || is_paged && output.structured.is_some();
-    (has_all && !is_failure).then(|| Arc::new(Kept::new(output.clone(), answer.warnings.clone())))
+    (has_all && !is_failure).then(|| {
+        let (warnings, list) = (answer.warnings.clone(), answer.list.clone());
+        Arc::new(Kept::new(output.clone(), warnings, list))
+    })
 }
 
 /// The answer to a call that found a kept one.
@@ -192,5 +201,6 @@ fn hit(call: &Call, kept: &Kept) -> Answer {
             ..Timing::default()
         },
         warnings: kept.warnings.clone(),
+        list: kept.list.clone(),
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Cache;
-use super::flight::{Flight, Pending};
+use super::flight::{Flight, News, Pending};
 use super::key::Key;
 use crate::runner::answer::Answer;
 use crate::tool::{Call, Failure, FailureCode, Timing, remedy, spoken};
@@ -18,6 +18,7 @@ pub(super) struct Seat {
     key: Key,
     number: u64,
     pending: Pending,
+    news: News,
     cancel: CancellationToken,
     /// Whether the run was started for this call.
     is_first: bool,
@@ -38,6 +39,7 @@ impl Seat {
             key,
             number: flight.number,
             pending: flight.pending.clone(),
+            news: flight.news.clone(),
             cancel: flight.cancel.clone(),
             is_first,
             has_left: false,
@@ -56,6 +58,7 @@ impl Seat {
             // Who started the run is told by the queue.
             call.context.tell_taken();
         }
+        self.news.show(&call.context);
         let out_of_time = leaves_at(call, since);
         let leaving = if out_of_time.is_some_and(|at| at <= since) {
             Leaving::OutOfTime
@@ -63,8 +66,12 @@ impl Seat {
             tokio::select! {
                 biased;
                 () = call.cancel.cancelled() => Leaving::CalledOff,
-                answer = self.pending.clone() => return self.delivered(&answer, since),
+                answer = self.pending.clone() => {
+                    self.news.catch_up(&call.context);
+                    return self.delivered(&answer, since);
+                }
                 () = until(out_of_time) => Leaving::OutOfTime,
+                () = self.news.hand_on(&call.context) => Leaving::CalledOff,
             }
         };
         if let Some(answer) = self.pending.peek() {
@@ -152,7 +159,18 @@ fn left(call: &Call, leaving: &Leaving, since: Instant) -> Answer {
             failure
         }
     };
-    Answer::failed(call, failure)
+    Answer::failed(call, with_printed(failure, call))
+}
+
+/// What the run had printed when the call left, where anybody noted that.
+fn with_printed(failure: Failure, call: &Call) -> Failure {
+    let Some(printed) = call.context.tape.printed() else {
+        return failure;
+    };
+    failure
+        .with("stdout", String::from_utf8_lossy(&printed.stdout))
+        .with("stdout_bytes", printed.stdout_total)
+        .with("stderr", String::from_utf8_lossy(&printed.stderr))
 }
 
 fn out_of_time_after(failure: &mut Failure, call: &Call, waited: Duration) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::key::Key;
+use crate::runner::stored_list::StoredList;
 use crate::tool::Output;
 
 /// The most answers kept.
@@ -24,19 +25,22 @@ pub(super) struct Kept {
     pub(super) output: Output,
     /// What deserved a look.
     pub(super) warnings: Vec<String>,
+    /// Where the list is stored that it is.
+    pub(super) list: StoredList,
     /// What both take in memory, in bytes: counted once, and outside any lock.
     bytes: usize,
 }
 
 impl Kept {
     /// An answer to keep.
-    pub(super) fn new(output: Output, warnings: Vec<String>) -> Self {
+    pub(super) fn new(output: Output, warnings: Vec<String>, list: StoredList) -> Self {
         let structured = output.structured.as_ref().map_or(0, weight);
         let warned: usize = warnings.iter().map(String::len).sum();
         Self {
             bytes: output.text.len() + structured + warned,
             output,
             warnings,
+            list,
         }
     }
 }
@@ -170,7 +174,7 @@ mod tests {
             text: "x".repeat(length),
             ..Output::default()
         };
-        Arc::new(Kept::new(output, Vec::new()))
+        Arc::new(Kept::new(output, Vec::new(), StoredList::default()))
     }
 
     #[test]
