@@ -208,8 +208,6 @@ fn a_service_is_called_with_values_in_every_place() {
 async fn many_pages_are_fetched_five_at_a_time() {
     use runner::config::{Env, LoadOptions, load};
     use runner::runner::Runner;
-    use runner::tool::CallContext;
-    use tokio_util::sync::CancellationToken;
 
     let service = Service::start();
     let options = LoadOptions {
@@ -219,17 +217,8 @@ async fn many_pages_are_fetched_five_at_a_time() {
     let loaded = load(&repository("examples/http/gantz.yaml"), &options).unwrap();
     let runner = Runner::new(loaded.catalog);
     let fetch = async |page: &str| {
-        let arguments = serde_json::Map::from_iter([("page".to_owned(), json!(page))]);
-        let call = runner
-            .prepare(
-                "fetch_page",
-                arguments,
-                CallContext::default(),
-                CancellationToken::new(),
-            )
-            .await
-            .unwrap();
-        runner.call(call).await
+        let ended = support::calls::call(&runner, "fetch_page", json!({ "page": page })).await;
+        ended.unwrap()
     };
     let pages = ["users", "posts", "comments", "../peak"].repeat(5);
     let started = tokio::time::Instant::now();

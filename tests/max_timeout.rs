@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runner::config::{Env, LoadOptions, load_text};
 use runner::runner::Runner;
-use runner::tool::{CallContext, Failure, FailureCode, Outcome};
+use runner::tool::{CallContext, FailureCode};
 use serde_json::{Value, json};
+use support::calls::{call, call_as};
 use support::{runner as program, texts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -65,23 +66,6 @@ fn runner(url: &str) -> Runner {
             .unwrap_or_else(|error| panic!("{}", error.render(false)))
             .catalog,
     )
-}
-
-async fn call_as(
-    runner: &Runner,
-    tool: &str,
-    arguments: Value,
-    context: CallContext,
-) -> Result<Outcome, Failure> {
-    let arguments = arguments.as_object().unwrap().clone();
-    let call = runner
-        .prepare(tool, arguments, context, CancellationToken::new())
-        .await?;
-    Ok(runner.call(call).await)
-}
-
-async fn call(runner: &Runner, tool: &str, arguments: Value) -> Result<Outcome, Failure> {
-    call_as(runner, tool, arguments, CallContext::default()).await
 }
 
 fn now_ms() -> u64 {
@@ -168,7 +152,8 @@ async fn a_callers_budget_is_never_loosened() {
         budget: Some(Duration::from_millis(400)),
         ..CallContext::default()
     };
-    let ended = call_as(&runner, "sleep", json!({"timeout_seconds": 90}), context)
+    let (arguments, cancel) = (json!({"timeout_seconds": 90}), CancellationToken::new());
+    let ended = call_as(&runner, "sleep", arguments, context, cancel)
         .await
         .unwrap();
     let failure = ended.result.unwrap_err();

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
+mod support;
+
 use std::path::Path;
 use std::time::Duration;
 
 use runner::config::{Env, LoadOptions, load_text};
 use runner::runner::Runner;
-use runner::tool::{CallContext, Failure, FailureCode, Outcome};
+use runner::tool::{CallContext, Failure, FailureCode};
 use serde_json::{Value, json};
+use support::calls::{call, call_as};
 use tokio_util::sync::CancellationToken;
 
 const TOOLS: &str = r#"
@@ -44,6 +47,13 @@ tools:
   - name: said_nothing
     description: Fails without a reason
     script: { shell: "exit 3" }
+  - name: said_on_stdout
+    description: Fails and says why where results go
+    script: { shell: "echo why; exit 3" }
+  - name: gave_items
+    description: Fails after some items
+    script: { shell: "echo 1; echo 2; exit 3" }
+    output: { format: jsonl }
   - name: not_found
     description: Calls a program there is not
     script: { shell: "no-such-program-anywhere" }
@@ -94,21 +104,8 @@ fn runner() -> Runner {
     )
 }
 
-async fn outcome(
-    runner: &Runner,
-    tool: &str,
-    arguments: &Value,
-    context: CallContext,
-    cancel: CancellationToken,
-) -> Result<Outcome, Failure> {
-    let arguments = arguments.as_object().unwrap().clone();
-    let call = runner.prepare(tool, arguments, context, cancel).await?;
-    Ok(runner.call(call).await)
-}
-
 async fn failure(runner: &Runner, tool: &str, arguments: Value) -> Failure {
-    let context = CallContext::default();
-    match outcome(runner, tool, &arguments, context, CancellationToken::new()).await {
+    match call(runner, tool, arguments).await {
         Ok(outcome) => outcome.result.unwrap_err(),
         Err(refused) => refused,
     }
@@ -162,7 +159,19 @@ async fn each_failure_says_what_to_do() {
             "said_nothing",
             json!({}),
             "EXIT_STATUS",
+            "it printed nothing at all: look at the script for what ends it so, and let it say why on standard error",
+        ),
+        (
+            "said_on_stdout",
+            json!({}),
+            "EXIT_STATUS",
             "`stdout` has what the script printed; it said nothing on standard error",
+        ),
+        (
+            "gave_items",
+            json!({}),
+            "EXIT_STATUS",
+            "`items` has what the script printed; it said nothing on standard error",
         ),
         (
             "not_found",
@@ -226,15 +235,7 @@ async fn what_is_refused_says_when_to_come_back() {
         open.remediation.unwrap(),
         "call again in 3600 s: until then nothing that `fragile` guards is called"
     );
-    let context = CallContext::default();
-    let first = outcome(
-        &runner,
-        "paced",
-        &json!({}),
-        context,
-        CancellationToken::new(),
-    )
-    .await;
+    let first = call(&runner, "paced", json!({})).await;
     assert!(first.unwrap().result.is_ok());
     let paced = failure(&runner, "paced", json!({})).await;
     assert_eq!(paced.code, FailureCode::RateLimited);
@@ -250,15 +251,9 @@ async fn what_is_refused_says_when_to_come_back() {
 async fn a_full_queue_and_a_caller_in_a_hurry_are_told_what_helps() {
     let runner = runner();
     let cancel = CancellationToken::new();
-    let arguments = json!({});
     let waiting = || {
-        outcome(
-            &runner,
-            "narrow",
-            &arguments,
-            CallContext::default(),
-            cancel.clone(),
-        )
+        let context = CallContext::default();
+        call_as(&runner, "narrow", json!({}), context, cancel.clone())
     };
     let refused = async {
         while runner.load().tools.iter().all(|tool| tool.waiting == 0) {
@@ -280,22 +275,16 @@ async fn a_full_queue_and_a_caller_in_a_hurry_are_told_what_helps() {
     assert_eq!(
         ends,
         [
-            "`stdout` has what it printed until then; call again if the answer is still wanted",
-            "call again if the answer is still wanted"
+            "call again if the answer is still wanted",
+            "it had printed nothing until then; call again if the answer is still wanted"
         ]
     );
     let hurried = CallContext {
         budget: Some(Duration::from_millis(100)),
         ..CallContext::default()
     };
-    let late = outcome(
-        &runner,
-        "choosing",
-        &json!({}),
-        hurried,
-        CancellationToken::new(),
-    )
-    .await;
+    let cancel = CancellationToken::new();
+    let late = call_as(&runner, "choosing", json!({}), hurried, cancel).await;
     assert_eq!(
         late.unwrap().result.unwrap_err().remediation.unwrap(),
         format!("grant more time (`timeout_ms`; the tool itself may run 200 ms), or {LESS}")

@@ -51,6 +51,37 @@ impl Terms {
     }
 }
 
+/// Where a failure has what was printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// There was nothing.
+    Nothing,
+    /// In `stdout`.
+    Stdout,
+    /// In `items`, which say all of it.
+    Items,
+}
+
+impl Shown {
+    fn of(call: &Call, ended: &Ended) -> Self {
+        let inline = call.tool.output.inline_bytes;
+        match &ended.lines {
+            _ if ended.stdout.total == 0 => Self::Nothing,
+            Some(lines) if lines.say_all(inline) => Self::Items,
+            _ => Self::Stdout,
+        }
+    }
+
+    /// What there is to see of a script that was ended.
+    const fn until_then(self) -> &'static str {
+        match self {
+            Self::Nothing => "it had printed nothing until then",
+            Self::Stdout => "`stdout` has what it printed until then",
+            Self::Items => "`items` has what was finished until then",
+        }
+    }
+}
+
 /// The result of a call whose process has ended, and what deserves a look. Blocks for as long as
 /// reading the output takes, and may look at the file system when a program could not be started.
 pub(super) fn verdict(
@@ -77,7 +108,7 @@ pub(super) fn verdict(
         End::NotStarted(error) => return (Err(not_started(tool, terms, error)), warnings),
         End::Exited(Exit::Code(code)) => {
             warnings.extend(near_timeout(call, ended.ran, terms.longest()));
-            exit_status(tool, *code, ended.stderr.total > 0)
+            exit_status(tool, *code, ended, Shown::of(call, ended))
         }
         End::Exited(Exit::Signal(signal)) => Failure::new(
             FailureCode::KilledBySignal,
@@ -137,9 +168,10 @@ fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &End
             FailureCode::Cancelled,
             format!("`{tool}` was called off after {}", spoken(ran)),
         )
-        .remediation(
-            "`stdout` has what it printed until then; call again if the answer is still wanted",
-        ),
+        .remediation(format!(
+            "{}; call again if the answer is still wanted",
+            Shown::of(call, ended).until_then()
+        )),
         Why::Draining { .. } => Failure::new(
             FailureCode::Cancelled,
             format!(
@@ -147,7 +179,10 @@ fn stopped(call: &Call, terms: &Terms, why: Why, exit: Option<Exit>, ended: &End
                 spoken(ran)
             ),
         )
-        .remediation("`stdout` has what it printed until then; call again when the runner is back"),
+        .remediation(format!(
+            "{}; call again when the runner is back",
+            Shown::of(call, ended).until_then()
+        )),
     };
     match exit {
         Some(Exit::Code(code)) => failure.with("exit_code", code),
@@ -189,7 +224,7 @@ fn after_signal(signal: i32) -> &'static str {
     }
 }
 
-fn exit_status(tool: &ToolName, code: i32, has_said_why: bool) -> Failure {
+fn exit_status(tool: &ToolName, code: i32, ended: &Ended, shown: Shown) -> Failure {
     let failure = Failure::new(
         FailureCode::ExitStatus,
         format!("`{tool}` ended with exit status {code}"),
@@ -202,8 +237,12 @@ fn exit_status(tool: &ToolName, code: i32, has_said_why: bool) -> Failure {
             "by custom, {code} is a shell's word for a program in the script that was ended by {}",
             signal_name(code - 128)
         )),
-        _ if has_said_why => failure.remediation("`stderr` has what the script said about it: where it names the arguments, mend them and call again"),
-        _ => failure,
+        _ if ended.stderr.total > 0 => failure.remediation("`stderr` has what the script said about it: where it names the arguments, mend them and call again"),
+        _ => failure.remediation(match shown {
+            Shown::Nothing => "it printed nothing at all: look at the script for what ends it so, and let it say why on standard error",
+            Shown::Stdout => FailureCode::ExitStatus.remedy(),
+            Shown::Items => "`items` has what the script printed; it said nothing on standard error",
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
+use crate::support::calls::call_as;
 
 /// What `${TOKEN}` stands for: it must appear in no message.
 pub(crate) const TOKEN: &str = "hunter2-token";
@@ -55,15 +56,9 @@ impl World {
         arguments: Value,
         cancel: CancellationToken,
     ) -> Outcome {
-        let Value::Object(arguments) = arguments else {
-            panic!("arguments are an object");
-        };
-        let call = self
-            .runner
-            .prepare(tool, arguments, CallContext::default(), cancel)
-            .await
-            .unwrap();
-        self.runner.call(call).await
+        let context = CallContext::default();
+        let ended = call_as(&self.runner, tool, arguments, context, cancel).await;
+        ended.unwrap()
     }
 
     pub(crate) async fn outcome(&self, arguments: Value) -> Outcome {

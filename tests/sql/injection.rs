@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::calls::call;
 use crate::world::World;
 
 const PAYLOADS: [&str; 17] = [
@@ -80,18 +81,7 @@ async fn payloads_in_every_place_change_nothing_and_find_nothing() {
                 }
             }
             // A choice of names takes no other.
-            let Value::Object(arguments) = json!({"x": payload}) else {
-                unreachable!()
-            };
-            let refused = world
-                .runner
-                .prepare(
-                    "order",
-                    arguments,
-                    runner::tool::CallContext::default(),
-                    CancellationToken::new(),
-                )
-                .await;
+            let refused = call(&world.runner, "order", json!({"x": payload})).await;
             assert_eq!(refused.unwrap_err().code.code(), "INVALID_ARGUMENTS");
         }
         assert_eq!(world.look(checksum).await, before);

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{self, Cluster};
+use crate::support::calls::call_as;
 
 /// Where the tools of a test ask.
 pub(crate) enum Place {
@@ -101,16 +102,9 @@ impl World {
         arguments: Value,
         cancel: CancellationToken,
     ) -> Outcome {
-        let Value::Object(arguments) = arguments else {
-            panic!("arguments are an object");
-        };
         let context = CallContext::default();
-        let call = self
-            .runner
-            .prepare(tool, arguments, context, cancel)
-            .await
-            .unwrap();
-        self.runner.call(call).await
+        let ended = call_as(&self.runner, tool, arguments, context, cancel).await;
+        ended.unwrap()
     }
 
     pub(crate) async fn outcome(&self, arguments: Value) -> Outcome {

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+pub(crate) mod calls;
 pub(crate) mod lines;
 
 use std::io::{BufRead, BufReader};

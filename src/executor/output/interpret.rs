@@ -242,7 +242,7 @@ pub(super) fn check(value: &Value, rules: &OutputRules) -> Result<(), Failure> {
 pub(super) fn too_large(total: u64, kept: &Kept, rules: &OutputRules) -> Failure {
     let advice = match kept.output() {
         Some(_) => {
-            "read it in parts with `read_output`, ask for less in one call, or raise `output.max_bytes`"
+            "read what is stored of it in parts, ask for less in one call, or raise `output.max_bytes`"
         }
         None => {
             "ask for less in one call, such as fewer items or a narrower query, or raise `output.max_bytes`"

@@ -71,16 +71,10 @@ pub(in crate::executor) fn with_items(
     let inline = rules.inline_bytes;
     let items = lines.within(inline);
     let is_all = items.len() as u64 == lines.found;
-    let says_all = is_all && lines.broken.is_none() && lines.unfinished.is_none();
     failure.data.shift_remove("stdout");
-    if !says_all {
+    if !lines.say_all(inline) {
         let shown = excerpt(captured, inline - inline / 2, inline / 2);
         failure = failure.with("stdout", shown.text);
-    } else if let Some(remediation) = &mut failure.remediation {
-        *remediation = remediation.replace(
-            "`stdout` has what it printed",
-            "`items` has what was finished",
-        );
     }
     if !is_all {
         failure = failure.with("item_count", lines.found);
@@ -110,6 +104,12 @@ fn no_item(broken: &BrokenLine, rules: &OutputRules) -> Failure {
 }
 
 impl Lines {
+    /// Whether the items that `inline` bytes hold are all that was printed.
+    pub(in crate::executor) fn say_all(&self, inline: usize) -> bool {
+        let is_whole = self.broken.is_none() && self.unfinished.is_none();
+        is_whole && self.within(inline).len() as u64 == self.found
+    }
+
     /// The first items, of at most `bytes` together.
     fn within(&self, bytes: usize) -> Vec<Value> {
         let mut left = bytes;
