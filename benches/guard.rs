@@ -10,7 +10,7 @@ const CALLS: u32 = 100_000;
 
 fn main() {
     let begin = Instant::now();
-    guard::enter().expect("a guard");
+    guard::enter(|line| println!("{line}")).expect("a guard");
     println!("{:<34} {:>10.1?}", "start, in the runner", begin.elapsed());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

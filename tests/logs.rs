@@ -156,6 +156,70 @@ fn the_format_can_be_chosen() {
     assert!(!line.starts_with('{') && !line.contains('\u{1b}'), "{line}");
 }
 
+/// What collects logs chokes on a line of another kind.
+#[test]
+fn every_line_is_json_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = served(folder.path(), &["--log-format", "json"], &a_few());
+    assert_eq!(calls(&said).len(), 4, "{said}");
+    let messages = messages(&said);
+    let count = |start: &str| {
+        messages
+            .iter()
+            .filter(|(_, text)| text.starts_with(start))
+            .count()
+    };
+    assert_eq!(count("serving one client on standard input"), 1, "{said}");
+    assert_eq!(count("for a client that starts it itself:\n{"), 1, "{said}");
+
+    // A file with warnings, a broken one, and one that is not there.
+    for (text, level, beginning) in [
+        ("tools: [", "ERROR", "error: "),
+        (
+            "surprise: 1\ntools: [{name: a, description: A, script: {command: 'true'}}]",
+            "ERROR",
+            "error: ",
+        ),
+    ] {
+        fs::write(folder.path().join("gantz.yaml"), text).unwrap();
+        let output = runner(
+            folder.path(),
+            &["serve", "--port", "0", "--log-format", "json"],
+        );
+        let said = texts(&output).1;
+        let messages = self::messages(&said);
+        let found = messages
+            .iter()
+            .any(|(of, text)| of == level && text.starts_with(beginning));
+        assert!(!output.status.success() && found, "{said}");
+    }
+    let output = runner(
+        folder.path(),
+        &[
+            "serve",
+            "absent.yaml",
+            "--log-format",
+            "json",
+            "--env-file",
+            "absent.env",
+        ],
+    );
+    let said = texts(&output).1;
+    assert_eq!(self::messages(&said).len(), 1, "{said}");
+    assert!(said.contains("absent.env"), "{said}");
+}
+
+/// The level and the words of each line of a log that is JSON throughout.
+fn messages(said: &str) -> Vec<(String, String)> {
+    let record = |line: &str| {
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?} in\n{said}"));
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        (word(&line["level"]), word(&line["fields"]["message"]))
+    };
+    said.lines().map(record).collect()
+}
+
 #[test]
 fn the_audit_log_has_every_call_and_is_only_appended_to() {
     let folder = tempfile::tempdir().unwrap();

@@ -110,8 +110,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::of_usage(&error),
     };
+    if let Command::Serve(serve) = &cli.command
+        && serve.logs_json()
+    {
+        logging::say_all_in_json();
+    }
     if cli.command.runs_tools()
-        && let Err(error) = crate::guard::enter()
+        && let Err(error) = crate::guard::enter(logging::say_at_once)
     {
         terminal.error(&format!(
             "warning: processes that leave their process group will outlive their call: {error}"
@@ -133,12 +138,10 @@ pub fn main() -> ExitCode {
         Command::Explain(command) => command.run(&terminal),
         Command::Completions(command) => command.run(&terminal),
     };
+    let exit = ended.unwrap_or_else(|error| {
+        terminal.error(&format!("error: {error:#}"));
+        Exit::Usage
+    });
     logging::finish();
-    match ended {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            terminal.error(&format!("error: {error:#}"));
-            Exit::Usage.into()
-        }
-    }
+    exit.into()
 }

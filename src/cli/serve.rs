@@ -74,6 +74,11 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// Whether all that is said is to be JSON.
+    pub(super) fn logs_json(&self) -> bool {
+        self.log_format == LogFormat::Json
+    }
+
     pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
         logging::start_as("info", self.log_format);
         // Watched before it is read, so that no change falls in between.
@@ -303,9 +308,8 @@ impl Serve {
             ));
         } else {
             terminal.error(
-                "serving one client on standard input and output; limits hold for this process",
+                "serving one client on standard input and output; limits hold for this process\nalone, so use HTTP where several clients are to share them",
             );
-            terminal.error("alone, so use HTTP where several clients are to share them");
             if let Some(address) = app.metrics_address() {
                 terminal.error(&format!("figures at http://{address}/metrics and /status"));
             }
@@ -345,8 +349,6 @@ fn exposure(address: SocketAddr, asks_for_token: bool) -> Option<String> {
 }
 
 fn report(error: &StartError, terminal: &Terminal) {
-    terminal.error(&format!("error: {error}"));
-    if let Some(hint) = error.hint() {
-        terminal.error(&format!("\nhint: {hint}"));
-    }
+    let hint = error.hint().map(|hint| format!("\n\nhint: {hint}"));
+    terminal.error(&format!("error: {error}{}", hint.unwrap_or_default()));
 }

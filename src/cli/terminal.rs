@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::logging;
+
 /// Back to the line's beginning, and all of it erased (ECMA-48, EL).
 const ERASED_LINE: &str = "\r\x1b[2K";
 
@@ -37,8 +39,8 @@ impl Terminal {
     }
 
     /// Whether messages may be coloured.
-    pub(super) const fn color(&self) -> bool {
-        self.color
+    pub(super) fn color(&self) -> bool {
+        self.color && !logging::is_all_json()
     }
 
     /// Whether a person looks at standard error.
@@ -109,7 +111,7 @@ impl Terminal {
         drop(stdout.flush());
     }
 
-    /// Prints a line for the person.
+    /// Prints a line for the person; where the whole log is JSON, it is a line of that.
     pub(super) fn error(&self, text: &str) {
         self.rendered(&shown(text, self.is_interactive));
     }
@@ -127,6 +129,9 @@ impl Terminal {
         reason = "printing goes through the terminal, whoever asks"
     )]
     pub(super) fn rendered(&self, text: &str) {
+        if logging::takes(text) {
+            return;
+        }
         let mut stderr = io::stderr().lock();
         drop(writeln!(stderr, "{}", text.trim_end()));
     }

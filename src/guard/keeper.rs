@@ -198,7 +198,17 @@ fn name_stuck(left: &[Pid]) {
     ));
 }
 
-/// Tells the user. Nothing is to be done when nobody listens.
+/// How the user is told something.
+static SAY: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Tells the user in this way from now on; the first one counts.
+pub(super) fn say_by(way: fn(&str)) {
+    SAY.set(way).ok();
+}
+
+/// Tells the user.
 pub(super) fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
+    if let Some(say) = SAY.get() {
+        say(line);
+    }
 }

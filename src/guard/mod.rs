@@ -87,12 +87,14 @@ pub enum GuardError {
 
 /// Splits the program into guards and runner, and returns in the runner; a guard stays in here until the runner
 /// and all that scripts left behind have ended, and then ends the way the runner did. To be called
-/// once, before any thread starts. Standard streams stay the runner's alone but for standard error.
+/// once, before any thread starts. Standard streams stay the runner's alone but for standard error: `say` tells the user a
+/// line there, and needs no thread for it.
 ///
 /// # Errors
 /// When there will be no guard: the program is then whole and can go on, without the promise.
 #[cfg(target_os = "linux")]
-pub fn enter() -> Result<(), GuardError> {
+pub fn enter(say: fn(&str)) -> Result<(), GuardError> {
+    keeper::say_by(say);
     split::split()
 }
 
@@ -101,6 +103,6 @@ pub fn enter() -> Result<(), GuardError> {
 /// # Errors
 /// None.
 #[cfg(not(target_os = "linux"))]
-pub fn enter() -> Result<(), GuardError> {
+pub fn enter(_say: fn(&str)) -> Result<(), GuardError> {
     Ok(())
 }
