@@ -1,6 +1,5 @@
 //! What a call costs, against the floor and against `xargs`, all in one run: compare the ratios, not
 //! the rates, on a machine that others use. Prints only; `cargo bench --bench spawn`.
-#![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "figures are all it is for")]
 
 #[expect(dead_code, reason = "shared with the tests of the executor")]

@@ -1,6 +1,5 @@
 //! What a call of a Python script costs: a fresh interpreter against a fork of a warm one, in one run. Compare the
 //! ratios, not the times, on a machine that others use. Prints only; `cargo bench --bench worker`.
-#![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "figures are all it is for")]
 
 #[expect(dead_code, reason = "shared with the tests of the executor")]

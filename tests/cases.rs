@@ -1,5 +1,6 @@
 //! `runner test` as an author meets it.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
 mod support;
@@ -486,7 +487,6 @@ tools:
 "#;
 
 /// Starts the cases of [`HOLDING`] and waits until one has passed and one runs; its process is the group it tells.
-#[cfg(unix)]
 fn holding(folder: &Path) -> (std::process::Child, impl Iterator<Item = String>, i32) {
     let mut child = command(folder, &["test", "--junit", "report.xml"])
         .stdout(Stdio::piped())
@@ -511,14 +511,12 @@ fn holding(folder: &Path) -> (std::process::Child, impl Iterator<Item = String>,
     (child, lines, pid)
 }
 
-#[cfg(unix)]
 fn interrupt(child: &std::process::Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }
 
 /// Waits until the process is gone.
-#[cfg(unix)]
 fn gone(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     let began = tokio::time::Instant::now();
@@ -531,7 +529,6 @@ fn gone(pid: i32) {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn an_interrupt_ends_the_scripts_and_tells_what_is_done() {
     let folder = folder(&HOLDING.replace("TRAP", ":").replace("GRACE", "1s"));
@@ -555,7 +552,6 @@ fn an_interrupt_ends_the_scripts_and_tells_what_is_done() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn a_second_interrupt_ends_at_once() {
     // The script ignores being asked, and would have an hour for it.

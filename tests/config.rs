@@ -1,5 +1,7 @@
 //! Diagnostics word for word: each `tests/config/*.yaml` beside the report it gets.
 
+#![cfg(unix)]
+
 use std::path::{Path, PathBuf};
 
 use runner::config::{Env, LoadOptions, load_text};

@@ -1,5 +1,7 @@
 //! What a sound file comes to: limits, parameters, scripts and environments.
 
+#![cfg(unix)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -354,7 +356,6 @@ tools:
     );
 }
 
-#[cfg(unix)]
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("changed");

@@ -1,11 +1,11 @@
 //! What is written about calls: the log on standard error, and the audit log.
 
+#![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test starts the program with a limit on files"
 )]
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
-#![cfg(unix)]
 
 mod support;
 

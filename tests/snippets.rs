@@ -245,6 +245,7 @@ fn npm() -> Option<PathBuf> {
     tool_from("RUNNER_TEST_TYPESCRIPT_MCP").map(|folder| repository(&folder))
 }
 
+#[cfg(unix)]
 #[test]
 fn the_typescript_program_lists_the_tools() {
     let Some(npm) = npm() else { return };

@@ -1,5 +1,6 @@
 //! The protocol over standard input and output, as raw lines: framing, cancelling, and the client's end.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
 mod support;

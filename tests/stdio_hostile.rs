@@ -1,5 +1,7 @@
 //! A client that means harm, over standard input: each line is answered or skipped, nothing grows, nothing hangs.
 
+#![cfg(unix)]
+
 mod support;
 
 use std::io::{BufReader, Read, Write};

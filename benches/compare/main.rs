@@ -4,7 +4,6 @@
 //! `cargo bench --bench compare` writes `docs/performance.md` and its plots. It needs `cc` and, for the peers, a
 //! Python that can install packages; `-- --no-peers` goes without them, `-- --quick` measures for a moment only and
 //! writes nothing.
-#![cfg(target_os = "linux")]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

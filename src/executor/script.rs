@@ -155,7 +155,7 @@ impl ScriptExecutor {
             };
         }
         #[cfg(not(unix))]
-        let _ = script;
+        let _ = (self, script);
         launch
     }
 

@@ -27,5 +27,5 @@ impl Ward {
 
 /// Waits for ever.
 pub async fn lost() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

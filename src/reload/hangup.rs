@@ -9,6 +9,7 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hung {
     /// Somebody asks for a reload.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
     Reload,
     /// The terminal this was started in is gone.
     TerminalGone,

@@ -151,6 +151,7 @@ async fn the_end_of_a_session_ends_its_questions() {
     assert_eq!(folder.deleted(), [""; 0]);
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_server_that_stops_answers_what_waits_for_a_person() {
     let folder = Folder::new();

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+#[cfg(unix)]
 use crate::support::Server;
 use crate::world::{World, numbers};
 

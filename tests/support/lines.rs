@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
@@ -103,8 +102,9 @@ impl LineClient {
     }
 
     /// The server's input once more, for a writer in a thread of its own.
+    #[cfg(unix)]
     pub(crate) fn input_too(&self) -> fs::File {
-        let input = self.input.as_ref().unwrap().as_fd();
+        let input = std::os::fd::AsFd::as_fd(self.input.as_ref().unwrap());
         fs::File::from(input.try_clone_to_owned().unwrap())
     }
 

@@ -9,6 +9,7 @@
 //! | `stream` | the pipes of a running process |
 //! | `roll` | who is running, and who cannot be killed |
 //! | `unix`, `windows` | the system calls, behind equal signatures |
+//! | `turn` | one start at a time, on macOS |
 //! | `zygote` | warm interpreters, which fork instead of being started |
 //!
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
@@ -21,6 +22,8 @@ mod start;
 mod stops;
 mod stream;
 mod supervisor;
+#[cfg(any(test, target_vendor = "apple"))]
+mod turn;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -47,6 +50,7 @@ pub(super) enum Exit {
     /// By itself, with this status.
     Code(i32),
     /// By this signal.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no process ends by one there"))]
     Signal(i32),
     /// The status was taken by somebody else, as when the runner was started with `SIGCHLD` ignored.
     Unknown,

@@ -230,7 +230,7 @@ impl Tree {
         }
         if let Err(error) = kill_process_group(self.pid, signal) {
             // No such group: the leader was reaped by somebody else. Not permitted: every member is
-            // another user's, and the call will be reported as stuck.
+            // another user's, and the call will be reported as stuck; on macOS, or a zombie.
             tracing::debug!(pid = self.id(), ?signal, %error, "the group took no signal");
         }
     }
@@ -294,7 +294,12 @@ fn start(mut command: Command) -> io::Result<Child> {
     command.process_group(0);
     let (mut pause, _) = LOOK_AGAIN;
     loop {
-        match command.spawn() {
+        #[cfg(target_vendor = "apple")]
+        let turn = super::turn::turn();
+        let started = command.spawn();
+        #[cfg(target_vendor = "apple")]
+        drop(turn);
+        match started {
             Err(error)
                 if error.kind() == io::ErrorKind::ExecutableFileBusy && pause <= BUSY_PAUSE =>
             {
@@ -380,11 +385,14 @@ fn is_readable(descriptor: &impl AsFd) -> bool {
     rustix::event::poll(&mut poll, Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
-/// Whether the child is a zombie, which it stays. One that somebody else has reaped counts as well.
+/// Whether the child is a zombie, which it stays. One that somebody else has reaped counts as well. Versions of macOS
+/// have told of a child that was merely stopped, too, though not asked for it (Go's issue 19314).
 fn has_exited(pid: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     match waitid(WaitId::Pid(pid), options) {
-        Ok(status) => status.is_some(),
+        Ok(status) => {
+            status.is_some_and(|status| status.exited() || status.killed() || status.dumped())
+        }
         Err(error) => error == Errno::CHILD,
     }
 }
@@ -413,9 +421,12 @@ async fn living_members(group: Pid) -> bool {
         .unwrap_or(true)
 }
 
+/// A group of zombies alone takes no signal on macOS (`EPERM`; `killpg1` in its kernel), and a group of another user's
+/// processes answers the same: those are not seen.
 #[cfg(not(target_os = "linux"))]
+#[expect(clippy::unused_async, reason = "the signature of the other systems")]
 async fn living_members(group: Pid) -> bool {
-    test_kill_process_group(group) != Err(Errno::SRCH)
+    test_kill_process_group(group).is_ok()
 }
 
 /// Searches `/proc/PID/stat`; see proc(5). The name in the second field may hold anything, so
@@ -470,6 +481,30 @@ mod tests {
         tree.leader_exited().await;
         assert_eq!(tree.exit(), None, "noticed, not reaped");
         assert!(tree.has_leader_exited());
+        tree.gone().await;
+        assert_eq!(tree.exit(), Some(Exit::Code(0)));
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_stopped_has_not_exited() {
+        let mut tree = start("/bin/sleep", "3600");
+        tree.attach().unwrap();
+        tree.signal(Signal::STOP);
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(tree.pid), stopped).expect("it stops");
+        assert!(!has_exited(tree.pid) && tree.others_live().await);
+        tree.kill();
+        tree.gone().await;
+        assert_eq!(tree.exit(), Some(Exit::Signal(9)));
+    }
+
+    #[tokio::test]
+    async fn a_zombie_alone_in_its_group_is_nobody_who_lives() {
+        let mut tree = start("/bin/sleep", "0");
+        tree.attach().unwrap();
+        tree.leader_exited().await;
+        assert_eq!(tree.exit(), None, "it is a zombie");
+        assert!(!tree.others_live().await);
         tree.gone().await;
         assert_eq!(tree.exit(), Some(Exit::Code(0)));
     }

@@ -15,7 +15,7 @@ impl<T> PipeHandle for T {}
 
 /// A process and the way to its end. Dropped unreaped, it is killed.
 pub(super) struct Tree {
-    leader: Child,
+    leader: Box<Child>,
     id: u32,
     exit: Option<Exit>,
 }
@@ -33,7 +33,7 @@ impl Tree {
         let leader = Command::from(launch.command()).kill_on_drop(true).spawn()?;
         let id = leader.id().unwrap_or_default();
         Ok(Self {
-            leader,
+            leader: Box::new(leader),
             id,
             exit: None,
         })
@@ -92,6 +92,7 @@ impl Tree {
     }
 
     /// The status is taken as soon as the process has ended.
+    #[expect(clippy::unused_self, reason = "the signature of the other systems")]
     pub(super) const fn reap(&mut self) {}
 
     /// See [`Tree::reap`].
@@ -102,6 +103,10 @@ impl Tree {
     pub(super) async fn reaped(&mut self) {}
 
     /// What else it started is not known.
+    #[expect(
+        clippy::unused_async,
+        reason = "elsewhere there is something to wait for"
+    )]
     pub(super) async fn others_live(&self) -> bool {
         false
     }

@@ -289,7 +289,12 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, ended)
 
     def tell_end(self, pid):
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except ChildProcessError:
+            # Reaped a moment ago: the signal of another's end came in between.
+            return
+        if ended is not None:
             self.channel.send(b"ended", b"%d" % pid)
 
     def serve(self):
