@@ -23,7 +23,7 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
         .flat_map(|classes| classes.0.values())
     {
         no_effect(
-            class.connect.as_ref(),
+            class.connect.as_deref(),
             "connect",
             "`total` bounds the whole call",
             problems,
@@ -36,7 +36,7 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
     let worker = tool
         .script
         .as_ref()
-        .and_then(|script| script.value.worker.as_ref());
+        .and_then(|script| script.value.worker.as_deref());
     let is_persistent = |worker: &&Given<Worker>| {
         let mode = worker.value.mode.as_ref();
         mode.is_some_and(|mode| mode.value == WorkerMode::Persistent)

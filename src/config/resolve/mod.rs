@@ -28,6 +28,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::decode::{Given, Problems};
 use super::document::{Document, SafetyChoice};
@@ -37,7 +38,7 @@ use super::server::ServerSettings;
 use super::yaml::Node;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tool::template::Safety;
-use crate::tool::{Catalog, Origin, ToolName};
+use crate::tool::{Catalog, Origin, Tool, ToolName};
 use databases::Databases;
 use environment::Environments;
 use limits::Shared;
@@ -137,7 +138,7 @@ fn name(context: &Context<'_>) -> String {
 }
 
 /// Every tool that can be served.
-fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<crate::tool::Tool>> {
+fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<Arc<Tool>>> {
     let Some(declared) = &context.document.tools else {
         if context.document.lacks("tools") {
             problems.push(
@@ -153,6 +154,8 @@ fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<crate::to
         .iter()
         .zip(names)
         .filter_map(|(tool, name)| tool::resolve(context, &tool.value, name, problems))
+        // A tool is large: a list of them would be copied each time it grows.
+        .map(Arc::new)
         .collect();
     Some(tools)
 }

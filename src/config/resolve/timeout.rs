@@ -59,7 +59,7 @@ pub(super) fn effective<'a>(
     Times {
         attempt: attempt.map_or(DEFAULT_TIMEOUT, |given| given.0),
         attempt_set: key.or(attempt.map(|given| given.key)),
-        total: class.and_then(|class| class.total.as_ref()),
+        total: class.and_then(|class| class.total.as_deref()),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn extension<'a>(
 
 /// The time a class gives one attempt: its `read` where there may be several, else all of its `total`.
 fn attempt(class: &TimeoutClass, is_retried: bool) -> Option<&Given<Time>> {
-    let (read, total) = (class.read.as_ref(), class.total.as_ref());
+    let (read, total) = (class.read.as_deref(), class.total.as_deref());
     if is_retried {
         read.or(total)
     } else {

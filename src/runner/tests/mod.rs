@@ -188,7 +188,7 @@ impl Bench {
             groups: Groups::default(),
         };
         let carrier = Arc::new(FakeCarrier::new(plan));
-        let catalog = Catalog::new("bench", limits, vec![tool]);
+        let catalog = Catalog::new("bench", limits, vec![Arc::new(tool)]);
         let runner = Runner::carried_by(Arc::clone(&carrier) as _, catalog, || 1.0);
         let tool = Arc::clone(runner.catalog().get("fetch").unwrap());
         Self {
