@@ -8,6 +8,7 @@ mod icons;
 mod interpreter;
 mod later;
 mod limits;
+mod many;
 mod output;
 mod pages;
 mod parameters;
@@ -149,15 +150,7 @@ fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<Arc<Tool>
         return None;
     };
     let names = tool_names(context, problems);
-    let tools = declared
-        .0
-        .iter()
-        .zip(names)
-        .filter_map(|(tool, name)| tool::resolve(context, &tool.value, name, problems))
-        // A tool is large: a list of them would be copied each time it grows.
-        .map(Arc::new)
-        .collect();
-    Some(tools)
+    Some(many::resolve(context, &declared.0, &names, problems))
 }
 
 /// The name of each tool, `None` where it has no sound one of its own.
