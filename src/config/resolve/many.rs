@@ -101,3 +101,65 @@ fn one_by_one(
         .collect();
     (tools, problems)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{LoadError, LoadOptions, load_text};
+
+    /// A file of so many tools, of which each hundredth has a mistake.
+    fn file(tools: usize) -> String {
+        let mut text = "tools:\n".to_owned();
+        for index in 0..tools {
+            let name = if index % 100 == 7 { "nobody" } else { "text" };
+            writeln!(
+                text,
+                "  - {{ name: tool_{index}, description: D, parameters: [{{ name: text }}], script: {{ shell: 'echo \"{{{{{name}}}}}\"' }} }}"
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    fn load(text: &str) -> Result<crate::config::Loaded, LoadError> {
+        load_text(
+            Path::new("f"),
+            text,
+            Path::new("/"),
+            &LoadOptions::default(),
+        )
+    }
+
+    #[test]
+    fn many_tools_and_their_mistakes_are_in_the_order_of_the_file() {
+        let tools = 4 * PER_THREAD + 1;
+        let sound = load(&file(tools).replace("nobody", "text")).unwrap();
+        let names = sound.catalog.tools().map(|tool| tool.name.to_string());
+        let expected: Vec<String> = (0..tools).map(|index| format!("tool_{index}")).collect();
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+
+        let refused = load(&file(tools)).unwrap_err();
+        let lines: Vec<u64> = refused
+            .to_json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|problem| problem["line"].as_u64().unwrap())
+            .collect();
+        let expected: Vec<u64> = (0..tools as u64)
+            .filter(|index| index % 100 == 7)
+            .map(|index| index + 2)
+            .collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn few_tools_start_no_thread() {
+        assert_eq!(threads(0), 1);
+        assert_eq!(threads(2 * PER_THREAD - 1), 1);
+        assert!(threads(1_000_000) <= MAX_THREADS);
+    }
+}
