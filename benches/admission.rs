@@ -1,17 +1,21 @@
 //! What admission costs, beside what a bare semaphore costs in the same run.
 //!
-//! `cargo bench --bench admission` prints nanoseconds per call; nothing is asserted, as machines differ.
+//! `cargo bench --bench admission` prints nanoseconds per call, and on Linux the memory of a call that waits; nothing
+//! is asserted, as machines differ.
 
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use runner::config::{LoadOptions, load_text};
+use runner::runner::Runner;
 use runner::scheduler::{Demand, Scheduler};
 use runner::tool::{
-    BucketUse, Groups, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits, ToolName,
+    BucketUse, CallContext, Groups, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits, ToolName,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -19,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 const CALLS: u32 = 200_000;
 const WAITING: u32 = 10_000;
+
+/// Calls that wait while their memory is counted.
+const CROWD: u32 = 100_000;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -42,7 +49,20 @@ fn main() {
             "admission, cancelled among 10,000 waiting",
             admission_cancelled().await,
         );
+        let [all, future] = crowd_in_scheduler().await;
+        report_memory("scheduler, 100,000 waiting, a call", all);
+        report_memory("  of it the future that waits", future);
+        let [all, future] = crowd_in_runner().await;
+        report_memory("whole runner, 100,000 waiting, a call", all);
+        report_memory("  of it the future that waits", future);
     });
+}
+
+#[expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
+fn report_memory(what: &str, bytes: Option<u64>) {
+    if let Some(bytes) = bytes {
+        println!("{what:<45} {bytes:>8} bytes");
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
@@ -95,7 +115,7 @@ fn scheduler(tools: &[(ToolName, ToolLimits)], max_parallel: u32) -> Scheduler {
     let limits = RunnerLimits {
         max_parallel: number(max_parallel),
         thread_pool_size: NonZeroUsize::MIN,
-        queue_size: 2 * WAITING,
+        queue_size: 2 * CROWD,
         groups: Groups::from_iter([("g".to_owned(), number(1000))]),
     };
     Scheduler::new(&limits, tools.iter().map(|(name, limits)| (name, limits)))
@@ -211,4 +231,71 @@ async fn admission_cancelled() -> (Duration, u32) {
     let took = began.elapsed();
     drop(held);
     (took, WAITING)
+}
+
+/// Resident memory that belongs to no file, in bytes; `None` where the system does not tell.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// What each of a crowd weighs: all of it, and the future alone.
+fn weigh<'a, F: Future + 'a>(each: impl Fn() -> F) -> [Option<u64>; 2] {
+    let future = size_of::<F>() as u64;
+    let mut crowd = Vec::with_capacity(CROWD as usize);
+    let before = memory();
+    crowd.extend((0..CROWD).map(|_| begin(each())));
+    let after = memory();
+    drop(crowd);
+    let all = after
+        .zip(before)
+        .map(|(after, before)| (after - before) / u64::from(CROWD));
+    [all, all.map(|_| future)]
+}
+
+/// A call in the scheduler alone, of one tool in one group with two buckets.
+async fn crowd_in_scheduler() -> [Option<u64>; 2] {
+    let tools = tools(1, &tool(1, 2 * CROWD, buckets()));
+    let scheduler = scheduler(&tools, 1);
+    let never = CancellationToken::new();
+    let demand = || Demand::named(&tools[0].0, &tools[0].1);
+    let held = scheduler.admit(demand(), &never).await;
+    let weighed = weigh(|| scheduler.admit(demand(), &never));
+    drop(held);
+    weighed
+}
+
+/// A call on its whole way through the runner, with an argument and a way to call it off of its own.
+async fn crowd_in_runner() -> [Option<u64>; 2] {
+    let text = format!(
+        "concurrency: {{ max_parallel: 1, queue_size: {0} }}\ntools:\n  - name: wait\n    description: Waits\n    \
+         parameters: [{{ name: text }}]\n    concurrency: {{ queue_size: {0}, queue_timeout: 1h }}\n    timeout: 1h\n    \
+         script: {{ command: sleep, args: [\"3600\"] }}\n",
+        2 * CROWD
+    );
+    let loaded = load_text(
+        Path::new("bench"),
+        text,
+        Path::new("/"),
+        &LoadOptions::default(),
+    );
+    let loaded = loaded.unwrap_or_else(|error| panic!("{}", error.render(false)));
+    let runner = Runner::new(loaded.catalog);
+    let call = || {
+        let arguments = serde_json::Map::from_iter([("text".to_owned(), "some words".into())]);
+        let never = CancellationToken::new();
+        let prepared = runner.prepare("wait", arguments, CallContext::default(), never);
+        let prepared = futures::FutureExt::now_or_never(prepared);
+        let call = prepared
+            .expect("short arguments are checked at once")
+            .expect("they are sound");
+        runner.call(call)
+    };
+    let first = begin(call());
+    let weighed = weigh(call);
+    drop(first);
+    runner.abandon().await;
+    weighed
 }

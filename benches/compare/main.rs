@@ -167,7 +167,7 @@ async fn peer(setting: &Setting, recipe: &Recipe) -> PeerRow {
     sleep(Duration::from_secs(1)).await;
     let mut row = PeerRow {
         name: recipe.name,
-        idle: subject.resident(),
+        idle: subject.weight(),
         ..PeerRow::default()
     };
     row.http_one = http::load(&subject, &ECHO, 1, setting.duration).await;
@@ -183,7 +183,7 @@ async fn peer(setting: &Setting, recipe: &Recipe) -> PeerRow {
     let subject = setting.with_many_tools(recipe).speak().await;
     row.many_ready = subject.ready;
     sleep(Duration::from_secs(1)).await;
-    row.many_memory = subject.resident();
+    row.many_memory = subject.weight();
     subject.end().await;
     row
 }

@@ -115,9 +115,19 @@ impl Subject {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Resident memory of all its processes, in bytes.
+    /// Resident memory of all its processes, in bytes. What they share counts once for each of them, so this is for
+    /// differences.
     pub(crate) fn resident(&self) -> u64 {
-        self.processes().iter().map(|pid| resident(*pid)).sum()
+        let figure = |pid| figure(pid, "status", "VmRSS:");
+        self.processes().into_iter().map(figure).sum()
+    }
+
+    /// What its processes weigh, in bytes: a page that several processes have in common is shared out among them
+    /// (Pss, proc(5)). The guards are forks of the runner, and their resident memory is the runner's own for the most
+    /// part.
+    pub(crate) fn weight(&self) -> u64 {
+        let figure = |pid| figure(pid, "smaps_rollup", "Pss:");
+        self.processes().into_iter().map(figure).sum()
     }
 
     /// It and all its descendants.
@@ -175,9 +185,10 @@ fn ticks(pid: u32) -> u64 {
     ticks.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-fn resident(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+/// A figure that the system gives in KiB, in bytes.
+fn figure(pid: u32, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
 }

@@ -198,7 +198,8 @@ impl<T> std::ops::Deref for Given<T> {
 /// its reader, so that none of them can know a key the others do not.
 ///
 /// `struct NAME in PLACE, OTHERS { "key" field: Type, ... }`; each field becomes an
-/// `Option<Given<Type>>`.
+/// `Option<Box<Given<Type>>>`: a tool has some thirty keys and most files set five of them, so what is not set must
+/// cost no more than a pointer.
 macro_rules! wire {
     ($(
         $(#[$meta:meta])*
@@ -213,7 +214,7 @@ macro_rules! wire {
             $(
                 $(#[$field_meta])*
                 #[schemars(rename = $key)]
-                pub(crate) $field: Option<$crate::config::decode::Given<$type>>,
+                pub(crate) $field: Option<Box<$crate::config::decode::Given<$type>>>,
             )*
             /// What was found beside its keys.
             #[schemars(skip)]
@@ -241,7 +242,7 @@ macro_rules! wire {
                         $( $key => {
                             this.$field = $crate::config::decode::field(
                                 key.span, node, concat!("`", $key, "`"), problems,
-                            );
+                            ).map(Box::new);
                             if this.$field.is_none() && !node.is_null() {
                                 this.rest.unread.push($key);
                             }
@@ -268,6 +269,13 @@ macro_rules! wire {
 
             fn given(&self) -> Vec<(&'static str, $crate::diagnostic::Span)> {
                 [$( self.$field.as_ref().map(|given| ($key, given.key)), )*].into_iter().flatten().collect()
+            }
+
+            fn is_given(&self, key: &str) -> bool {
+                match key {
+                    $( $key => self.$field.is_some(), )*
+                    _ => false,
+                }
             }
         }
     )* };

@@ -21,9 +21,12 @@ pub(crate) trait Wire {
     /// Each key that is set and where it stands.
     fn given(&self) -> Vec<(&'static str, Span)>;
 
+    /// Whether a key is set to something that could be read.
+    fn is_given(&self, key: &str) -> bool;
+
     /// Whether a key that must be set is neither read nor reported.
     fn lacks(&self, key: &str) -> bool {
-        !self.rest().unread.contains(&key) && !self.given().iter().any(|(given, _)| *given == key)
+        !self.rest().unread.contains(&key) && !self.is_given(key)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::{BOUNDS, Batches, Exposition, Histogram, Kind, Operation, Tally};
 
@@ -13,7 +13,8 @@ const OPERATION: &str = "operation_type";
 /// it grow.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    operations: RwLock<BTreeMap<String, Arc<Operation>>>,
+    /// The counters of an operation are made when it is first called: of ten thousand tools few ever are.
+    operations: RwLock<BTreeMap<String, OnceLock<Arc<Operation>>>>,
     unknown: AtomicU64,
     batches: Batches,
 }
@@ -28,7 +29,7 @@ impl Metrics {
         let mut before = std::mem::take(&mut *operations);
         operations.extend(names.into_iter().map(|name| {
             let known = before.remove_entry(name);
-            known.unwrap_or_else(|| (name.to_owned(), Arc::default()))
+            known.unwrap_or_else(|| (name.to_owned(), OnceLock::new()))
         }));
     }
 
@@ -38,7 +39,10 @@ impl Metrics {
             .operations
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        operations.get(name).map(Arc::clone).unwrap_or_default()
+        operations
+            .get(name)
+            .map(|counted| Arc::clone(counted.get_or_init(Arc::default)))
+            .unwrap_or_default()
     }
 
     /// What is counted of batches.
@@ -57,10 +61,14 @@ impl Metrics {
             .operations
             .read()
             .unwrap_or_else(PoisonError::into_inner);
+        let nothing = Operation::default();
         let shown: Vec<(&str, &Operation)> = operations
             .iter()
             .filter(|(name, _)| is_shown(name))
-            .map(|(name, operation)| (name.as_str(), &**operation))
+            .map(|(name, counted)| {
+                let counted = counted.get().map_or(&nothing, |counted| &**counted);
+                (name.as_str(), counted)
+            })
             .collect();
         for (name, help, read) in HISTOGRAMS {
             text.family(name, Kind::Histogram, help);
@@ -202,6 +210,21 @@ mod tests {
         assert!(text.contains("operation_errors_total{operation_type=\"stays\"} 1\n"));
         assert!(text.contains("operation_errors_total{operation_type=\"new\"} 0\n"));
         assert!(!text.contains("goes") && !text.contains("made up"));
+    }
+
+    #[test]
+    fn an_operation_nobody_called_weighs_nothing_and_is_shown_all_the_same() {
+        let metrics = Metrics::default();
+        metrics.know(["idle", "busy"]);
+        metrics.operation("busy").failed();
+        let mut text = Exposition::default();
+        metrics.expose(&mut text, |_| true);
+        let text = text.finish();
+        assert!(text.contains("operation_errors_total{operation_type=\"idle\"} 0\n"));
+        assert!(text.contains("operation_duration_seconds_count{operation_type=\"idle\"} 0\n"));
+        let operations = metrics.operations.read().unwrap();
+        let made = operations.values().filter(|counted| counted.get().is_some());
+        assert_eq!(made.count(), 1);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// A catalog of `tools`; of two with one name the later is kept.
-    pub fn new(name: impl Into<String>, limits: RunnerLimits, tools: Vec<Tool>) -> Self {
+    pub fn new(name: impl Into<String>, limits: RunnerLimits, tools: Vec<Arc<Tool>>) -> Self {
         Self {
             name: name.into(),
             description: None,
@@ -38,7 +38,7 @@ impl Catalog {
             builtin_tools: Vec::new(),
             tools: tools
                 .into_iter()
-                .map(|tool| (tool.name.clone(), Arc::new(tool)))
+                .map(|tool| (tool.name.clone(), tool))
                 .collect(),
         }
     }

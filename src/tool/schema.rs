@@ -187,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_is_compiled_once_at_its_first_use_and_clones_share_it() {
+        let schema = Schema::new(json!({"type": "integer"}));
+        let clone = schema.clone();
+        assert_eq!(schema.value()["type"], "integer");
+        assert!(schema.0.validator.get().is_none(), "looked at, not used");
+        assert_eq!(clone.violations(&json!("one")).len(), 1);
+        let first: *const _ = schema.0.validator.get().unwrap();
+        assert!(schema.violations(&json!(1)).is_empty());
+        assert!(std::ptr::eq(first, clone.0.validator.get().unwrap()));
+    }
+
+    #[test]
     fn nothing_is_fetched() {
         let schema = Schema::new(json!({"$ref": "http://127.0.0.1:9/schema.json"}));
         assert!(schema.compile().is_err());

@@ -108,14 +108,25 @@ impl LineClient {
         fs::File::from(input.try_clone_to_owned().unwrap())
     }
 
-    /// The resident memory of the server, in KiB.
+    /// The resident memory of the server, in KiB: of the guards and of the runner, which is a descendant of theirs.
     pub(crate) fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let mut processes = vec![self.child.id()];
+        let mut resident = 0;
+        while let Some(process) = processes.pop() {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("VmRSS"))
+                .unwrap();
+            let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+            resident += kib;
+            for thread in fs::read_dir(format!("/proc/{process}/task")).unwrap() {
+                let children = thread.unwrap().path().join("children");
+                let children = fs::read_to_string(children).unwrap_or_default();
+                processes.extend(children.split_whitespace().map(|id| id.parse::<u32>().unwrap()));
+            }
+        }
+        resident
     }
 
     /// That the server ends by itself, soon.

@@ -81,3 +81,19 @@ wire! {
         "tools" tools: List<Tool>,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::decode::Given;
+
+    #[test]
+    fn a_tool_weighs_what_it_sets() {
+        // Ten thousand of them are in memory at once. Most have five of some thirty keys.
+        assert!(
+            size_of::<Given<Tool>>() <= 512,
+            "{}",
+            size_of::<Given<Tool>>()
+        );
+    }
+}

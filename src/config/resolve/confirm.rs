@@ -30,7 +30,7 @@ pub(super) fn resolve(
     origins: &mut Origins,
     problems: &mut Problems,
 ) -> Option<Confirmation> {
-    let own = declared.confirm_fallback.as_ref();
+    let own = declared.confirm_fallback.as_deref();
     let Some(question) = &declared.confirm else {
         if let Some(fallback) = own {
             problems.push(
@@ -46,7 +46,7 @@ pub(super) fn resolve(
     let compiled = QuestionTemplate::compile(&question.text, parameters);
     let compiled = template::checked(context, &question.node, compiled, problems)?;
     origins.set("confirm", context.origin(question.key));
-    let fallback = own.or(context.document.confirm_fallback.as_ref());
+    let fallback = own.or(context.document.confirm_fallback.as_deref());
     if let Some(given) = fallback {
         origins.set("confirm_fallback", context.origin(given.key));
     }

@@ -49,7 +49,7 @@ pub(super) fn resolve(
     let mut secrets = Secrets::default();
     let url = url(context, given, parameters, &mut secrets, problems);
     let headers = headers(context, given, parameters, &mut secrets, problems);
-    let query = query(context, given.query.as_ref(), parameters, problems);
+    let query = query(context, given.query.as_deref(), parameters, problems);
     let content_type = content_type(given);
     let body = given.body.as_ref().map(|body| {
         warn_of_get(body, &method, problems);

@@ -20,7 +20,7 @@ pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
     let worker = tool
         .script
         .as_ref()
-        .and_then(|script| script.value.worker.as_ref());
+        .and_then(|script| script.value.worker.as_deref());
     let is_persistent = |worker: &&Given<Worker>| {
         let mode = worker.value.mode.as_ref();
         mode.is_some_and(|mode| mode.value == WorkerMode::Persistent)

@@ -32,6 +32,7 @@ const DEFAULT_KEYS: usize = 10_000;
 /// What the tools share, resolved once.
 pub(super) struct Shared<'a> {
     concurrency: Option<&'a RunnerConcurrency>,
+    max_parallel: NonZeroU32,
     groups: Groups,
     rate_limits: IndexMap<&'a str, (Span, RateLimit)>,
 }
@@ -43,6 +44,7 @@ impl<'a> Shared<'a> {
         let rates = concurrency.and_then(|all| all.rate_limits.as_ref());
         Self {
             concurrency,
+            max_parallel: max_parallel(concurrency),
             groups: groups
                 .iter()
                 .flat_map(|groups| &groups.0)
@@ -66,7 +68,7 @@ impl<'a> Shared<'a> {
         let all = self.concurrency;
         let threads = all.and_then(|all| all.thread_pool_size.as_ref());
         RunnerLimits {
-            max_parallel: self.max_parallel(),
+            max_parallel: self.max_parallel,
             thread_pool_size: threads
                 .and_then(|given| NonZeroUsize::new(usize::try_from(given.0.get()).ok()?))
                 .or(NonZeroUsize::new(DEFAULT_THREADS))
@@ -77,19 +79,20 @@ impl<'a> Shared<'a> {
             groups: self.groups.clone(),
         }
     }
+}
 
-    /// Running calls: as set, else the larger of 8 and four times the cores.
-    fn max_parallel(&self) -> NonZeroU32 {
-        let set = self.concurrency.and_then(|all| all.max_parallel.as_ref());
-        set.map_or_else(
-            || {
-                let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                let wanted = u32::try_from(4 * cores).unwrap_or(u32::MAX).max(8);
-                NonZeroU32::new(wanted).unwrap_or(NonZeroU32::MIN)
-            },
-            |given| given.0,
-        )
-    }
+/// Running calls: as set, else the larger of 8 and four times the cores.
+fn max_parallel(concurrency: Option<&RunnerConcurrency>) -> NonZeroU32 {
+    let set = concurrency.and_then(|all| all.max_parallel.as_ref());
+    set.map_or_else(
+        || {
+            // The answer comes from five files of the system, so it is asked for once, not for each tool.
+            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let wanted = u32::try_from(4 * cores).unwrap_or(u32::MAX).max(8);
+            NonZeroU32::new(wanted).unwrap_or(NonZeroU32::MIN)
+        },
+        |given| given.0,
+    )
 }
 
 fn places(group: &Given<Group>, problems: &mut Problems) -> Option<NonZeroU32> {
@@ -208,7 +211,7 @@ pub(super) fn of_tool(
     let extension = timeout::extension(tool, times.attempt, problems);
     note("progress_extends_timeout", extension.map(|given| given.key));
     ToolLimits {
-        max_parallel: max_parallel.map_or_else(|| context.shared.max_parallel(), |given| given.0),
+        max_parallel: max_parallel.map_or(context.shared.max_parallel, |given| given.0),
         buckets: buckets(context, tool, own, name, origins, problems),
         group: group(context, own, problems),
         queue_size: own
@@ -260,10 +263,10 @@ fn buckets(
     let mut buckets = Vec::new();
     let figures = Figures {
         rest: &own.rest,
-        per_second: own.requests_per_second.as_ref(),
-        per_minute: own.requests_per_minute.as_ref(),
-        burst: own.burst.as_ref(),
-        burst_size: own.burst_size.as_ref(),
+        per_second: own.requests_per_second.as_deref(),
+        per_minute: own.requests_per_minute.as_deref(),
+        burst: own.burst.as_deref(),
+        burst_size: own.burst_size.as_deref(),
     };
     if let Some(rate) = figures.rate(problems) {
         let key = figures
@@ -381,10 +384,10 @@ fn per_key(
     let compiled = TextTemplate::compile(&key.text, TextSurface::Key, parameters);
     let figures = Figures {
         rest: &given.rest,
-        per_second: given.requests_per_second.as_ref(),
-        per_minute: given.requests_per_minute.as_ref(),
-        burst: given.burst.as_ref(),
-        burst_size: given.burst_size.as_ref(),
+        per_second: given.requests_per_second.as_deref(),
+        per_minute: given.requests_per_minute.as_deref(),
+        burst: given.burst.as_deref(),
+        burst_size: given.burst_size.as_deref(),
     };
     let max_keys = given
         .max_keys

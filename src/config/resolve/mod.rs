@@ -8,6 +8,7 @@ mod icons;
 mod interpreter;
 mod later;
 mod limits;
+mod many;
 mod output;
 mod pages;
 mod parameters;
@@ -28,6 +29,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::decode::{Given, Problems};
 use super::document::{Document, SafetyChoice};
@@ -37,7 +39,7 @@ use super::server::ServerSettings;
 use super::yaml::Node;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::tool::template::Safety;
-use crate::tool::{Catalog, Origin, ToolName};
+use crate::tool::{Catalog, Origin, Tool, ToolName};
 use databases::Databases;
 use environment::Environments;
 use limits::Shared;
@@ -137,7 +139,7 @@ fn name(context: &Context<'_>) -> String {
 }
 
 /// Every tool that can be served.
-fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<crate::tool::Tool>> {
+fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<Arc<Tool>>> {
     let Some(declared) = &context.document.tools else {
         if context.document.lacks("tools") {
             problems.push(
@@ -148,13 +150,7 @@ fn tools(context: &Context<'_>, problems: &mut Problems) -> Option<Vec<crate::to
         return None;
     };
     let names = tool_names(context, problems);
-    let tools = declared
-        .0
-        .iter()
-        .zip(names)
-        .filter_map(|(tool, name)| tool::resolve(context, &tool.value, name, problems))
-        .collect();
-    Some(tools)
+    Some(many::resolve(context, &declared.0, &names, problems))
 }
 
 /// The name of each tool, `None` where it has no sound one of its own.

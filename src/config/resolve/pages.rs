@@ -49,7 +49,7 @@ pub(super) fn rules(
     }
     origins.set("pagination", context.origin(given.key));
     let files = context.document.pagination.as_ref();
-    let figure = |given: &Option<Given<Count>>| given.as_ref().map(|given| figure(given.0));
+    let figure = |given: &Option<Box<Given<Count>>>| given.as_ref().map(|given| figure(given.0));
     let files_default = files.and_then(|files| figure(&files.default_page_size));
     let files_max = files.and_then(|files| figure(&files.max_page_size));
     let default = figure(&own.default_size).or(files_default);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::both;
 use super::values::typed;
@@ -61,12 +61,15 @@ fn whole_schema(parameters: &[Parameter]) -> Value {
         .filter(|parameter| parameter.required)
         .map(|parameter| parameter.name.as_str())
         .collect();
-    let mut schema = json!({ "type": "object", "properties": properties });
+    // Kept for as long as the tool is, so it is given no more room than it takes.
+    let mut schema = Map::with_capacity(4);
+    schema.insert("type".into(), "object".into());
+    schema.insert("properties".into(), properties.into());
     if !required.is_empty() {
-        schema["required"] = required.into();
+        schema.insert("required".into(), required.into());
     }
-    schema["additionalProperties"] = false.into();
-    schema
+    schema.insert("additionalProperties".into(), false.into());
+    schema.into()
 }
 
 fn declare(

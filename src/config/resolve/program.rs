@@ -10,10 +10,21 @@ use crate::tool::{Environment, Program};
 /// Where programs are looked for when the environment has no PATH.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Look-ups done so far, by PATH and name: thousands of tools start the same few programs.
+/// Look-ups done so far: thousands of tools start the same few programs.
 #[derive(Default)]
 pub(super) struct Programs {
+    /// Names, by PATH and name.
     found: Mutex<HashMap<(OsString, String), Option<PathBuf>>>,
+    /// Names with a slash, by the file meant.
+    files: Mutex<HashMap<PathBuf, File>>,
+}
+
+/// What a program that is named by its file turned out to be.
+#[derive(Clone, Copy)]
+enum File {
+    Program,
+    NotExecutable,
+    Absent,
 }
 
 impl Programs {
@@ -26,7 +37,7 @@ impl Programs {
         folder: Option<&Path>,
     ) -> Program {
         let resolved = if written.contains('/') {
-            in_folder(written, folder)
+            self.in_folder(written, folder)
         } else {
             self.on_path(written, environment)
                 .ok_or_else(|| format!("`{written}` is not on the PATH"))
@@ -51,6 +62,44 @@ impl Programs {
             .or_insert_with(|| search(name, path))
             .clone()
     }
+
+    fn in_folder(&self, written: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+        let path = match folder {
+            _ if Path::new(written).is_absolute() => PathBuf::from(written),
+            Some(folder) => folder.join(written),
+            None => return Err(format!("the folder of `{written}` is not known")),
+        };
+        // The folder may come from the environment, whose values are not shown.
+        let place = if Path::new(written).is_absolute() {
+            ""
+        } else {
+            " in the working directory"
+        };
+        match self.file(&path) {
+            File::Program => Ok(path),
+            File::NotExecutable => Err(format!("`{written}`{place} cannot be executed")),
+            File::Absent => Err(format!("`{written}` does not exist{place}")),
+        }
+    }
+
+    fn file(&self, path: &Path) -> File {
+        let mut files = self
+            .files
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = files.get(path) {
+            return *known;
+        }
+        let found = if is_program(path) {
+            File::Program
+        } else if path.exists() {
+            File::NotExecutable
+        } else {
+            File::Absent
+        };
+        files.insert(path.to_owned(), found);
+        found
+    }
 }
 
 fn search(name: &str, path: &OsStr) -> Option<PathBuf> {
@@ -59,27 +108,6 @@ fn search(name: &str, path: &OsStr) -> Option<PathBuf> {
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
         .find(|candidate| is_program(candidate))
-}
-
-fn in_folder(written: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
-    let path = match folder {
-        _ if Path::new(written).is_absolute() => PathBuf::from(written),
-        Some(folder) => folder.join(written),
-        None => return Err(format!("the folder of `{written}` is not known")),
-    };
-    // The folder may come from the environment, whose values are not shown.
-    let place = if Path::new(written).is_absolute() {
-        ""
-    } else {
-        " in the working directory"
-    };
-    if is_program(&path) {
-        Ok(path)
-    } else if path.exists() {
-        Err(format!("`{written}`{place} cannot be executed"))
-    } else {
-        Err(format!("`{written}` does not exist{place}"))
-    }
 }
 
 #[cfg(unix)]

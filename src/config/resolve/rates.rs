@@ -94,10 +94,10 @@ pub(super) fn limit(
 ) -> Option<(RateLimit, NonZeroU32)> {
     let figures = Figures {
         rest: &given.rest,
-        per_second: given.requests_per_second.as_ref(),
-        per_minute: given.requests_per_minute.as_ref(),
-        burst: given.burst.as_ref(),
-        burst_size: given.burst_size.as_ref(),
+        per_second: given.requests_per_second.as_deref(),
+        per_minute: given.requests_per_minute.as_deref(),
+        burst: given.burst.as_deref(),
+        burst_size: given.burst_size.as_deref(),
     };
     let reported = problems.len();
     let Some(rate) = figures.rate(problems) else {

@@ -66,7 +66,7 @@ fn rules<'a>(context: &Context<'a>, tool: &'a Tool) -> Vec<&'a Given<Retry>> {
         .and_then(|hints| hints.idempotent.as_ref())
         .is_some_and(|given| given.value);
     let files = files.filter(|_| tool.retry.is_some() || is_idempotent);
-    tool.retry.iter().chain(files).collect()
+    tool.retry.as_deref().into_iter().chain(files).collect()
 }
 
 fn max_attempts(rules: &[&Given<Retry>]) -> NonZeroU32 {
@@ -252,7 +252,7 @@ pub(super) fn breaker(
         return None;
     };
     origins.set("circuit_breaker", context.origin(figures.key));
-    let count = |given: &Option<Given<Count>>, default: NonZeroU32| {
+    let count = |given: &Option<Box<Given<Count>>>, default: NonZeroU32| {
         given.as_ref().map_or(default, |given| given.0)
     };
     Some(BreakerRules {

@@ -38,7 +38,9 @@ pub(super) fn resolve(
         script: &script.value,
         key: script.key,
         parameters,
-        environment: context.environments.of(tool.environment.as_ref(), problems),
+        environment: context
+            .environments
+            .of(tool.environment.as_deref(), problems),
         working_dir: working_dir(context, &script.value, problems),
     };
     let invocation = job.invocation(problems);

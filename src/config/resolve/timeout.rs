@@ -65,10 +65,10 @@ fn chosen(tool: &Tool) -> Option<&Given<TimeoutChoice>> {
     let of_script = tool
         .script
         .as_ref()
-        .and_then(|script| script.timeout.as_ref());
-    let of_http = tool.http.as_ref().and_then(|http| http.timeout.as_ref());
-    let of_sql = tool.sql.as_ref().and_then(|sql| sql.timeout.as_ref());
-    of_script.or(of_http).or(of_sql).or(tool.timeout.as_ref())
+        .and_then(|script| script.timeout.as_deref());
+    let of_http = tool.http.as_ref().and_then(|http| http.timeout.as_deref());
+    let of_sql = tool.sql.as_ref().and_then(|sql| sql.timeout.as_deref());
+    of_script.or(of_http).or(of_sql).or(tool.timeout.as_deref())
 }
 
 /// The class that a tool has.
@@ -114,9 +114,9 @@ pub(super) fn effective<'a>(
     Times {
         attempt: attempt.map_or(DEFAULT_TIMEOUT, |given| given.0),
         attempt_set: key.or(attempt.map(|given| given.key)),
-        total: class.and_then(|class| class.total.as_ref()),
+        total: class.and_then(|class| class.total.as_deref()),
         connect: class
-            .and_then(|class| class.connect.as_ref())
+            .and_then(|class| class.connect.as_deref())
             .filter(|_| connects(tool)),
     }
 }
@@ -169,7 +169,7 @@ pub(super) fn extension<'a>(
 
 /// The time a class gives one attempt: its `read` where there may be several, else all of its `total`.
 fn attempt(class: &TimeoutClass, is_retried: bool) -> Option<&Given<Time>> {
-    let (read, total) = (class.read.as_ref(), class.total.as_ref());
+    let (read, total) = (class.read.as_deref(), class.total.as_deref());
     if is_retried {
         read.or(total)
     } else {

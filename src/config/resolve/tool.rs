@@ -39,7 +39,7 @@ pub(super) fn resolve(
         &mut origins,
         problems,
     );
-    let mut output = output::rules(context, declared.output.as_ref(), &mut origins, problems);
+    let mut output = output::rules(context, declared.output.as_deref(), &mut origins, problems);
     let paging = pages::rules(
         context,
         declared,

@@ -13,6 +13,8 @@ use crate::diagnostic::{Diagnostic, Span};
 const MAX_DEPTH: usize = 64;
 /// How many values a file may have.
 const MAX_NODES: usize = 1_000_000;
+/// Up to so many keys, a map is looked through for a repeated one; a larger map keeps an index.
+const FEW_KEYS: usize = 16;
 /// What all uses of aliases together may add, counted by [`weight`].
 const MAX_ALIAS_WEIGHT: usize = 8 << 20;
 
@@ -64,7 +66,8 @@ enum Content {
 #[derive(Default)]
 struct Entries {
     done: Map,
-    seen: HashMap<String, Span>,
+    /// Where the keys of `done` stand, once they are many.
+    index: HashMap<String, Span>,
     merges: Vec<Node>,
     next: Next,
 }
@@ -295,20 +298,32 @@ impl Entries {
         if scalar.text == "<<" && scalar.style == Style::Plain {
             return Ok(Next::Merge);
         }
-        if let Some(first) = self.seen.get(&scalar.text) {
+        if let Some(first) = self.first_set(&scalar.text) {
             problems.push(
                 Diagnostic::error(node.span, format!("the key `{}` is set twice", scalar.text))
                     .label("again here")
-                    .related(*first, "first set here")
+                    .related(first, "first set here")
                     .hint("keep one of them"),
             );
             return Ok(Next::Dropped);
         }
-        self.seen.insert(scalar.text.clone(), node.span);
         Ok(Next::Value(Key {
             text: scalar.text,
             span: node.span,
         }))
+    }
+
+    /// Where the key `text` stands already.
+    fn first_set(&mut self, text: &str) -> Option<Span> {
+        if self.done.len() <= FEW_KEYS {
+            let known = self.done.iter().find(|(key, _)| key.text == text);
+            return known.map(|(key, _)| key.span);
+        }
+        // No key is there twice, so what the index lacks stands at the end.
+        let missing = &self.done[self.index.len()..];
+        let missing = missing.iter().map(|(key, _)| (key.text.clone(), key.span));
+        self.index.extend(missing);
+        self.index.get(text).copied()
     }
 }
 

@@ -230,7 +230,7 @@ async fn a_breaker_that_no_tool_names_any_more_is_forgotten() {
     });
     let catalog = |tool: Tool| {
         let limits = bench.runner.catalog().limits.clone();
-        Catalog::new("bench", limits, vec![tool])
+        Catalog::new("bench", limits, vec![Arc::new(tool)])
     };
     let early = bench.spawn(bench.call());
     sleep(SECOND / 2).await;

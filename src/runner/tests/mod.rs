@@ -189,7 +189,7 @@ impl Bench {
             groups: Groups::default(),
         };
         let carrier = Arc::new(FakeCarrier::new(plan));
-        let catalog = Catalog::new("bench", limits, vec![tool]);
+        let catalog = Catalog::new("bench", limits, vec![Arc::new(tool)]);
         let runner = Runner::carried_by(Arc::clone(&carrier) as _, catalog, || 1.0);
         let tool = Arc::clone(runner.catalog().get("fetch").unwrap());
         Self {
@@ -220,4 +220,40 @@ impl Bench {
         let snapshot = self.runner.engine.scheduler.snapshot();
         snapshot.running == 0 && snapshot.waiting == 0 && self.runner.cache.flights() == 0
     }
+}
+
+#[test]
+fn zz_sizes() {
+    use crate::tool::*;
+    macro_rules! p { ($($t:ty),*) => { $( eprintln!("{:6} {}", size_of::<$t>(), stringify!($t)); )* } }
+    p!(
+        Tool,
+        ToolName,
+        ToolLimits,
+        RetryPolicy,
+        Option<BreakerRules>,
+        Option<CacheRules>,
+        Option<Confirmation>,
+        Option<PageRules>,
+        TaskRules,
+        Action,
+        Script,
+        Http,
+        Sql,
+        Invocation,
+        Program,
+        OutputRules,
+        Origins,
+        Parameters,
+        Parameter,
+        crate::metrics::Operation,
+        crate::metrics::Histogram,
+        crate::metrics::Observed,
+        crate::tool::template::ShellTemplate,
+        Environment,
+        Stdin,
+        Option<Worker>,
+        Vec<Icon>,
+        serde_json::Value
+    );
 }

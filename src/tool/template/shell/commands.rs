@@ -40,14 +40,12 @@ impl Parser<'_> {
         match self.peek(0) {
             None | Some(b')') => true,
             Some(b';') => self.looking_at(";;") || self.looking_at(";&"),
-            _ => self
-                .reserved()
-                .is_some_and(|word| CLOSERS.contains(&word.as_str())),
+            _ => self.reserved().is_some_and(|word| CLOSERS.contains(&word)),
         }
     }
 
     /// The plain word here, when nothing but its letters could make it a reserved one.
-    pub(super) fn reserved(&self) -> Option<String> {
+    pub(super) fn reserved(&self) -> Option<&str> {
         let rest = &self.bytes[self.at..self.limit];
         let length = rest
             .iter()
@@ -57,12 +55,14 @@ impl Parser<'_> {
         let plain = word
             .iter()
             .all(|b| b.is_ascii_alphabetic() || b"{}![]".contains(b));
-        (plain && length > 0).then(|| String::from_utf8_lossy(word).into_owned())
+        (plain && length > 0)
+            .then(|| str::from_utf8(word).ok())
+            .flatten()
     }
 
     /// Passes a reserved word that has to stand here.
     fn expect(&mut self, word: &str) -> Result<(), Problem> {
-        if self.reserved().as_deref() == Some(word) {
+        if self.reserved() == Some(word) {
             self.at += word.len();
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Parser<'_> {
         let mut commands = Vec::new();
         loop {
             self.blanks()?;
-            match self.reserved().as_deref() {
+            match self.reserved() {
                 Some("!") => {
                     self.at += 1;
                     continue;
@@ -138,7 +138,7 @@ impl Parser<'_> {
         let Some(word) = self.reserved() else {
             return Ok(None);
         };
-        let body = match word.as_str() {
+        let body = match word {
             "{" => {
                 self.at += 1;
                 let inside = self.list()?;
@@ -183,7 +183,7 @@ impl Parser<'_> {
         loop {
             self.expect("then")?;
             lists.push(self.list()?);
-            match self.reserved().as_deref() {
+            match self.reserved() {
                 Some("elif") => {
                     self.at += 4;
                     lists.push(self.list()?);
@@ -229,7 +229,7 @@ impl Parser<'_> {
         self.at += name.len();
         let mut words = Vec::new();
         self.newlines()?;
-        if self.reserved().as_deref() == Some("in") {
+        if self.reserved() == Some("in") {
             self.at += 2;
             loop {
                 self.blanks()?;
@@ -254,7 +254,7 @@ impl Parser<'_> {
         let (mut patterns, mut bodies) = (Vec::new(), Vec::new());
         loop {
             self.newlines()?;
-            if self.reserved().as_deref() == Some("esac") {
+            if self.reserved() == Some("esac") {
                 self.at += 4;
                 return Ok(Body::Case {
                     subject,
@@ -277,7 +277,7 @@ impl Parser<'_> {
                 self.bash(self.at..self.at + 2, "`;&`");
             }
             let ended = self.pass(";;&") || self.pass(";;") || self.pass(";&");
-            if !ended && self.reserved().as_deref() != Some("esac") {
+            if !ended && self.reserved() != Some("esac") {
                 return Err(self.unsure("`;;` is missing here"));
             }
         }

@@ -68,7 +68,7 @@ impl Parser<'_> {
         loop {
             self.newlines()?;
             let start = self.at;
-            if self.reserved().as_deref() == Some("]]") {
+            if self.reserved() == Some("]]") {
                 self.at += 2;
                 return Ok(Body::Test(words));
             }

@@ -69,7 +69,11 @@ pub(super) fn rewrite(
             }
         }
     }
-    (writer.segments, writer.variables)
+    let (mut segments, mut variables) = (writer.segments, writer.variables);
+    // Most scripts have one of each, and a growing list makes room for four.
+    segments.shrink_to_fit();
+    variables.shrink_to_fit();
+    (segments, variables)
 }
 
 struct Writer {

@@ -4,11 +4,25 @@
 //! no opinion. Where both have one and they differ, one of them is wrong, and the template is
 //! refused.
 
+use std::cell::RefCell;
+
 use tree_sitter::{Node, Parser};
 
 use super::super::Problem;
 use super::super::placeholder::Placeholder;
 use super::syntax::Quoting;
+
+thread_local! {
+    /// Making a parser costs half as much as its work on a short script, and a file can have thousands of them.
+    /// `None` where the library does not know the grammar.
+    static PARSER: RefCell<Option<Parser>> = RefCell::new(parser());
+}
+
+fn parser() -> Option<Parser> {
+    let mut parser = Parser::new();
+    let known = parser.set_language(&tree_sitter_bash::LANGUAGE.into());
+    known.is_ok().then_some(parser)
+}
 
 /// What the other parser sees around a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,17 +46,8 @@ pub(super) fn ask(
     for placeholder in placeholders {
         bytes[placeholder.range.clone()].fill(b'Z');
     }
-    let mut parser = Parser::new();
-    if parser
-        .set_language(&tree_sitter_bash::LANGUAGE.into())
-        .is_err()
-    {
-        return Ok(());
-    }
-    let Some(tree) = parser
-        .parse(&bytes, None)
-        .filter(|tree| !tree.root_node().has_error())
-    else {
+    let parsed = PARSER.with_borrow_mut(|parser| parser.as_mut()?.parse(&bytes, None));
+    let Some(tree) = parsed.filter(|tree| !tree.root_node().has_error()) else {
         return Ok(());
     };
     for (placeholder, slot) in placeholders.iter().zip(slots) {
