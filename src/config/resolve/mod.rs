@@ -17,6 +17,8 @@ mod remote;
 mod resilience;
 mod script;
 mod server;
+mod shim;
+mod shim_probe;
 mod sql;
 mod task;
 mod template;
@@ -42,6 +44,7 @@ use databases::Databases;
 use environment::Environments;
 use limits::Shared;
 use program::Programs;
+use shim::Shims;
 
 /// What a file comes to.
 pub(super) struct Resolved {
@@ -61,6 +64,7 @@ struct Context<'a> {
     environments: Environments<'a>,
     shared: Shared<'a>,
     programs: Programs,
+    shims: Shims<'a>,
     databases: Databases,
 }
 
@@ -102,6 +106,7 @@ pub(super) fn resolve(
         environments: Environments::new(document, &options.env, problems),
         shared: Shared::new(document, problems),
         programs: Programs::default(),
+        shims: Shims::new(&options.env, options.ask),
         databases: databases::resolve(document, folder, options, problems),
     };
     later::document(document, problems);
