@@ -1,6 +1,6 @@
-//! What admission costs, beside what a bare semaphore costs in the same run.
-//!
-//! `cargo bench --bench admission` prints nanoseconds per call; nothing is asserted, as machines differ.
+//! What admission costs, beside what a bare semaphore costs in the same run: the time of one call. `cargo bench --bench
+//! admission`.
+#![expect(missing_docs, reason = "a bench has no face")]
 
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -9,48 +9,65 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use criterion::Criterion;
 use runner::scheduler::{Demand, Scheduler};
 use runner::tool::{
     BucketUse, Groups, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits, ToolName,
 };
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const CALLS: u32 = 200_000;
+/// Calls of a turn where none waits, and those that wait together where they do.
+const CALLS: u32 = 10_000;
 const WAITING: u32 = 10_000;
 
 fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(async {
-        report("semaphore, free", semaphore_free().await);
-        report("admission, free", admission_free(Vec::new()).await);
-        report(
-            "admission, free, two buckets",
-            admission_free(buckets()).await,
-        );
-        report("semaphore, 10,000 waiting", semaphore_contended().await);
-        report("admission, 10,000 waiting", admission_contended(1).await);
-        report(
-            "admission, 10,000 waiting in 100 tools",
-            admission_contended(100).await,
-        );
-        report("admission, refused", admission_refused().await);
-        report(
-            "admission, cancelled among 10,000 waiting",
-            admission_cancelled().await,
-        );
+        .build()
+        .expect("a runtime");
+    let mut measure = Measure(&mut criterion, &runtime);
+    measure.turns("semaphore, free", semaphore_free);
+    measure.turns("admission, free", || admission_free(Vec::new()));
+    measure.turns("admission, free, two buckets", || admission_free(buckets()));
+    measure.turns("semaphore, 10,000 waiting", semaphore_contended);
+    measure.turns("admission, 10,000 waiting", || admission_contended(1));
+    measure.turns("admission, 10,000 waiting in 100 tools", || {
+        admission_contended(100)
     });
+    measure.turns("admission, refused", admission_refused);
+    measure.turns(
+        "admission, cancelled among 10,000 waiting",
+        admission_cancelled,
+    );
+    criterion.final_summary();
 }
 
-#[expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
-fn report(what: &str, (took, calls): (Duration, u32)) {
-    println!(
-        "{what:<45} {:>8.0} ns",
-        took.as_secs_f64() * 1e9 / f64::from(calls)
-    );
+struct Measure<'a>(&'a mut Criterion, &'a Runtime);
+
+impl Measure<'_> {
+    /// Measures turns that say how long they took for how many calls.
+    fn turns<F: Future<Output = (Duration, u32)>>(&mut self, name: &str, turn: impl Fn() -> F) {
+        let runtime = self.1;
+        self.0.bench_function(name, |bench| {
+            bench.iter_custom(|wanted| {
+                let (mut took, mut done) = (Duration::ZERO, 0);
+                while done < wanted {
+                    let (time, calls) = runtime.block_on(turn());
+                    took += time;
+                    done += u64::from(calls);
+                }
+                // A turn cannot be cut short.
+                Duration::from_nanos(
+                    u64::try_from(took.as_nanos() * u128::from(wanted) / u128::from(done))
+                        .unwrap_or(u64::MAX),
+                )
+            });
+        });
+    }
 }
 
 fn number(number: u32) -> NonZeroU32 {

@@ -115,9 +115,18 @@ impl Subject {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Resident memory of all its processes, in bytes.
+    /// Resident memory of all its processes, in bytes: `VmRSS` of each, so what they share counts in each.
     pub(crate) fn resident(&self) -> u64 {
         self.processes().iter().map(|pid| resident(*pid)).sum()
+    }
+
+    /// The same with what processes share divided among those that share it: `Pss`.
+    pub(crate) fn proportional(&self) -> u64 {
+        let processes = self.processes();
+        let sizes = processes
+            .iter()
+            .map(|pid| kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:"));
+        sizes.sum()
     }
 
     /// It and all its descendants.
@@ -175,9 +184,23 @@ fn ticks(pid: u32) -> u64 {
     ticks.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-fn resident(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+/// CPU time of this process alone.
+pub(crate) fn own_cpu() -> Duration {
+    let fields = stat(std::process::id()).unwrap_or_default();
+    let ticks = fields.iter().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Resident memory of one process, in bytes.
+pub(crate) fn resident(pid: u32) -> u64 {
+    kilobytes(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// The figure behind `name` in a file of the system, in bytes.
+fn kilobytes(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
 }
