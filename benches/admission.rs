@@ -1,6 +1,5 @@
 //! What admission costs, beside what a bare semaphore costs in the same run: the time of one call. `cargo bench --bench
 //! admission`.
-#![expect(missing_docs, reason = "a bench has no face")]
 
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};

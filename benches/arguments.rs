@@ -1,9 +1,5 @@
 //! The check of a call's arguments against its tool's schema. `cargo bench --bench arguments`.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "a bench has no face, and may end at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench may end at the first surprise")]
 
 use std::path::Path;
 

@@ -1,6 +1,5 @@
 //! What a batch costs beside its calls, over a graph 50 deep in which each call refers to two results of the layer
 //! before: planning it, running it with calls that cost next to nothing, and those calls made bare. `cargo bench --bench batch`.
-#![expect(missing_docs, reason = "a bench has no face")]
 
 use std::sync::Arc;
 

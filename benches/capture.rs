@@ -1,6 +1,5 @@
 //! What the output of a script costs: one process, read to its end. `cargo bench --bench capture`.
 #![cfg(unix)]
-#![expect(missing_docs, reason = "a bench has no face")]
 
 #[expect(dead_code, reason = "shared with the tests of the executor")]
 #[path = "../tests/executor/support.rs"]

@@ -1,9 +1,5 @@
 //! From the arguments of a call to what is started or sent, for each kind of template. `cargo bench --bench rendering`.
-#![expect(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "a bench has no face, and may end at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench may end at the first surprise")]
 
 use std::hint::black_box;
 use std::path::Path;

@@ -54,14 +54,23 @@ pub(super) struct Shims<'a> {
     asked: Mutex<Asked>,
 }
 
+/// A shim, and the folder it runs in.
+type Place = (PathBuf, PathBuf);
+
 #[derive(Default)]
 struct Asked {
-    /// By shim and working directory: with which environment it was asked, and what became of it.
-    answers: HashMap<(PathBuf, PathBuf), Vec<(Environment, Option<Arc<Answer>>)>>,
-    /// The environment that a tool was given last, before and after: most tools of a file share theirs.
-    changed: HashMap<(PathBuf, PathBuf), (Environment, Environment)>,
+    places: HashMap<Place, AtPlace>,
     /// How long it took, all together.
     spent: Duration,
+}
+
+/// What came of one shim in one folder.
+#[derive(Default)]
+struct AtPlace {
+    /// With which environment it was asked, and what it said.
+    answers: Vec<(Environment, Option<Arc<Answer>>)>,
+    /// What a tool was given last, before and after: most tools of a file share theirs.
+    changed: Option<(Environment, Environment)>,
 }
 
 impl<'a> Shims<'a> {
@@ -81,7 +90,7 @@ impl<'a> Shims<'a> {
         environment: &mut Environment,
         folder: &Path,
     ) -> Result<(), Reason> {
-        let Ok(shim) = program.resolved.as_ref().map(Clone::clone) else {
+        let Ok(shim) = program.resolved.clone() else {
             return Ok(());
         };
         let Some(language) = Language::of(&shim).filter(|_| self.is_shim(&shim)) else {
@@ -93,15 +102,15 @@ impl<'a> Shims<'a> {
         let Some(ask) = self.ask.filter(|_| folder.is_dir()) else {
             return Ok(());
         };
-        // Nothing in here leaves the maps half changed.
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (shim, folder.to_owned());
         let question = self.shared(environment);
+        // Nothing in here leaves what it guards half changed.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (shim, folder.to_owned());
         let answer = asked
-            .answer(&key, question, language, ask)
+            .answer(&place, question, language, ask)
             .ok_or(Reason::Silent)?;
         program.resolved = Ok(answer.program.clone());
-        asked.change(key, environment, &answer);
+        asked.change(place, environment, &answer);
         Ok(())
     }
 
@@ -142,12 +151,12 @@ impl Asked {
     /// What is behind the shim, asked once for each environment.
     fn answer(
         &mut self,
-        key: &(PathBuf, PathBuf),
+        place: &Place,
         environment: Environment,
         language: Language,
         ask: Ask,
     ) -> Option<Arc<Answer>> {
-        let answers = self.answers.entry(key.clone()).or_default();
+        let answers = &mut self.places.entry(place.clone()).or_default().answers;
         if let Some((_, answer)) = answers.iter().find(|(asked, _)| *asked == environment) {
             return answer.clone();
         }
@@ -156,9 +165,9 @@ impl Asked {
         }
         let begun = Instant::now();
         let printed = ask(&Question {
-            program: &key.0,
+            program: &place.0,
             arguments: language.probe(),
-            working_dir: &key.1,
+            working_dir: &place.1,
             environment: &environment,
         });
         self.spent += begun.elapsed();
@@ -172,8 +181,9 @@ impl Asked {
     }
 
     /// Changes the environment of a tool as the shim does; tools with the same one go on sharing it.
-    fn change(&mut self, key: (PathBuf, PathBuf), environment: &mut Environment, answer: &Answer) {
-        if let Some((before, after)) = self.changed.get(&key)
+    fn change(&mut self, place: Place, environment: &mut Environment, answer: &Answer) {
+        let changed = &mut self.places.entry(place).or_default().changed;
+        if let Some((before, after)) = changed
             && before == environment
         {
             *environment = after.clone();
@@ -181,7 +191,7 @@ impl Asked {
         }
         let before = environment.clone();
         answer.change(environment);
-        self.changed.insert(key, (before, environment.clone()));
+        *changed = Some((before, environment.clone()));
     }
 }
 

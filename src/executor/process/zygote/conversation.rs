@@ -159,7 +159,6 @@ struct Conversation {
 
 /// A request on its way. The descriptors go with the first byte.
 struct Outgoing {
-    number: Option<u64>,
     frame: Vec<u8>,
     written: usize,
     descriptors: Vec<OwnedFd>,
@@ -220,7 +219,6 @@ impl Conversation {
             } => {
                 self.forking.insert(number, reply);
                 Outgoing {
-                    number: Some(number),
                     frame,
                     written: 0,
                     descriptors: descriptors.into(),
@@ -233,7 +231,6 @@ impl Conversation {
                     .field(&pid.to_string())?
                     .framed()?;
                 Outgoing {
-                    number: None,
                     frame,
                     written: 0,
                     descriptors: Vec::new(),
