@@ -10,7 +10,7 @@ use runner::executor::ScriptExecutor;
 use support::argv;
 
 /// What is printed, and how much of it is kept, in bytes.
-const CASES: [(&str, u64, u64); 3] = [
+const CASES: [(&str, u64, usize); 3] = [
     ("nothing", 0, 1 << 20),
     ("64 MiB, 1 MiB kept", 64 << 20, 1 << 20),
     ("64 MiB, all kept", 64 << 20, 64 << 20),
