@@ -1,76 +1,72 @@
-//! What admission costs, beside what a bare semaphore costs in the same run.
-//!
-//! `cargo bench --bench admission` prints nanoseconds per call, and on Linux the memory of a call that waits; nothing
-//! is asserted, as machines differ.
+//! What admission costs, beside what a bare semaphore costs in the same run: the time of one call. `cargo bench --bench
+//! admission`.
 
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use runner::config::{LoadOptions, load_text};
-use runner::runner::Runner;
+use criterion::Criterion;
 use runner::scheduler::{Demand, Scheduler};
 use runner::tool::{
-    BucketUse, CallContext, Groups, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits, ToolName,
+    BucketUse, Groups, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits, ToolName,
 };
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const CALLS: u32 = 200_000;
+/// Calls of a turn where none waits, and those that wait together where they do.
+const CALLS: u32 = 10_000;
 const WAITING: u32 = 10_000;
 
-/// Calls that wait while their memory is counted.
-const CROWD: u32 = 100_000;
-
 fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(async {
-        report("semaphore, free", semaphore_free().await);
-        report("admission, free", admission_free(Vec::new()).await);
-        report(
-            "admission, free, two buckets",
-            admission_free(buckets()).await,
-        );
-        report("semaphore, 10,000 waiting", semaphore_contended().await);
-        report("admission, 10,000 waiting", admission_contended(1).await);
-        report(
-            "admission, 10,000 waiting in 100 tools",
-            admission_contended(100).await,
-        );
-        report("admission, refused", admission_refused().await);
-        report(
-            "admission, cancelled among 10,000 waiting",
-            admission_cancelled().await,
-        );
-        let [all, future] = crowd_in_scheduler().await;
-        report_memory("scheduler, 100,000 waiting, a call", all);
-        report_memory("  of it the future that waits", future);
-        let [all, future] = crowd_in_runner().await;
-        report_memory("whole runner, 100,000 waiting, a call", all);
-        report_memory("  of it the future that waits", future);
+        .build()
+        .expect("a runtime");
+    let mut measure = Measure(&mut criterion, &runtime);
+    measure.turns("semaphore, free", semaphore_free);
+    measure.turns("admission, free", || admission_free(Vec::new()));
+    measure.turns("admission, free, two buckets", || admission_free(buckets()));
+    measure.turns("semaphore, 10,000 waiting", semaphore_contended);
+    measure.turns("admission, 10,000 waiting", || admission_contended(1));
+    measure.turns("admission, 10,000 waiting in 100 tools", || {
+        admission_contended(100)
     });
-}
-
-#[expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
-fn report_memory(what: &str, bytes: Option<u64>) {
-    if let Some(bytes) = bytes {
-        println!("{what:<45} {bytes:>8} bytes");
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
-fn report(what: &str, (took, calls): (Duration, u32)) {
-    println!(
-        "{what:<45} {:>8.0} ns",
-        took.as_secs_f64() * 1e9 / f64::from(calls)
+    measure.turns("admission, refused", admission_refused);
+    measure.turns(
+        "admission, cancelled among 10,000 waiting",
+        admission_cancelled,
     );
+    criterion.final_summary();
+}
+
+struct Measure<'a>(&'a mut Criterion, &'a Runtime);
+
+impl Measure<'_> {
+    /// Measures turns that say how long they took for how many calls.
+    fn turns<F: Future<Output = (Duration, u32)>>(&mut self, name: &str, turn: impl Fn() -> F) {
+        let runtime = self.1;
+        self.0.bench_function(name, |bench| {
+            bench.iter_custom(|wanted| {
+                let (mut took, mut done) = (Duration::ZERO, 0);
+                while done < wanted {
+                    let (time, calls) = runtime.block_on(turn());
+                    took += time;
+                    done += u64::from(calls);
+                }
+                // A turn cannot be cut short.
+                Duration::from_nanos(
+                    u64::try_from(took.as_nanos() * u128::from(wanted) / u128::from(done))
+                        .unwrap_or(u64::MAX),
+                )
+            });
+        });
+    }
 }
 
 fn number(number: u32) -> NonZeroU32 {
@@ -104,7 +100,6 @@ fn tool(max_parallel: u32, queue_size: u32, buckets: Vec<BucketUse>) -> ToolLimi
         per_key: None,
         timeout: Duration::from_secs(30),
         max_timeout: None,
-        connect: None,
         progress_extends_timeout: None,
         total: None,
         kill_grace: Duration::from_secs(5),
@@ -115,7 +110,7 @@ fn scheduler(tools: &[(ToolName, ToolLimits)], max_parallel: u32) -> Scheduler {
     let limits = RunnerLimits {
         max_parallel: number(max_parallel),
         thread_pool_size: NonZeroUsize::MIN,
-        queue_size: 2 * CROWD,
+        queue_size: 2 * WAITING,
         groups: Groups::from_iter([("g".to_owned(), number(1000))]),
     };
     Scheduler::new(&limits, tools.iter().map(|(name, limits)| (name, limits)))
@@ -231,71 +226,4 @@ async fn admission_cancelled() -> (Duration, u32) {
     let took = began.elapsed();
     drop(held);
     (took, WAITING)
-}
-
-/// Resident memory that belongs to no file, in bytes; `None` where the system does not tell.
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * 1024)
-}
-
-/// What each of a crowd weighs: all of it, and the future alone.
-fn weigh<'a, F: Future + 'a>(each: impl Fn() -> F) -> [Option<u64>; 2] {
-    let future = size_of::<F>() as u64;
-    let mut crowd = Vec::with_capacity(CROWD as usize);
-    let before = memory();
-    crowd.extend((0..CROWD).map(|_| begin(each())));
-    let after = memory();
-    drop(crowd);
-    let all = after
-        .zip(before)
-        .map(|(after, before)| (after - before) / u64::from(CROWD));
-    [all, all.map(|_| future)]
-}
-
-/// A call in the scheduler alone, of one tool in one group with two buckets.
-async fn crowd_in_scheduler() -> [Option<u64>; 2] {
-    let tools = tools(1, &tool(1, 2 * CROWD, buckets()));
-    let scheduler = scheduler(&tools, 1);
-    let never = CancellationToken::new();
-    let demand = || Demand::named(&tools[0].0, &tools[0].1);
-    let held = scheduler.admit(demand(), &never).await;
-    let weighed = weigh(|| scheduler.admit(demand(), &never));
-    drop(held);
-    weighed
-}
-
-/// A call on its whole way through the runner, with an argument and a way to call it off of its own.
-async fn crowd_in_runner() -> [Option<u64>; 2] {
-    let text = format!(
-        "concurrency: {{ max_parallel: 1, queue_size: {0} }}\ntools:\n  - name: wait\n    description: Waits\n    \
-         parameters: [{{ name: text }}]\n    concurrency: {{ queue_size: {0}, queue_timeout: 1h }}\n    timeout: 1h\n    \
-         script: {{ command: sleep, args: [\"3600\"] }}\n",
-        2 * CROWD
-    );
-    let loaded = load_text(
-        Path::new("bench"),
-        text,
-        Path::new("/"),
-        &LoadOptions::default(),
-    );
-    let loaded = loaded.unwrap_or_else(|error| panic!("{}", error.render(false)));
-    let runner = Runner::new(loaded.catalog);
-    let call = || {
-        let arguments = serde_json::Map::from_iter([("text".to_owned(), "some words".into())]);
-        let never = CancellationToken::new();
-        let prepared = runner.prepare("wait", arguments, CallContext::default(), never);
-        let prepared = futures::FutureExt::now_or_never(prepared);
-        let call = prepared
-            .expect("short arguments are checked at once")
-            .expect("they are sound");
-        runner.call(call)
-    };
-    let first = begin(call());
-    let weighed = weigh(call);
-    drop(first);
-    runner.abandon().await;
-    weighed
 }

@@ -1,19 +1,17 @@
-//! What a batch costs beside its calls: 1,000 calls over a graph 50 deep, each referring to two results of
-//! the layer before, against the same calls made bare in the same run. Prints only; `cargo bench --bench batch`.
-#![expect(clippy::print_stdout, reason = "figures are all it is for")]
+//! What a batch costs beside its calls, over a graph 50 deep in which each call refers to two results of the layer
+//! before: planning it, running it with calls that cost next to nothing, and those calls made bare. `cargo bench --bench batch`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use criterion::{BatchSize, Criterion, Throughput};
 use runner::batch::{ANSWER_BYTES, Caller, Ended, Plan, Watch, run};
 use runner::tool::{Output, Timing};
 use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const DEPTH: usize = 50;
-const ROUNDS: usize = 30;
 
 /// Calls that cost next to nothing.
 struct Bare;
@@ -64,43 +62,59 @@ fn request(width: usize) -> Value {
 }
 
 fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    // On a thread of the pool, as a batch is in a server.
-    let measured = runtime.block_on(async { tokio::spawn(measure()).await });
-    measured.expect("it ends");
-}
-
-async fn measure() {
     for width in [20, 200] {
-        let calls = width * DEPTH;
-        let (mut bare, mut planned, mut whole) = (Duration::MAX, Duration::MAX, Duration::MAX);
-        for _ in 0..ROUNDS {
-            bare = bare.min(bare_calls(calls).await);
-            let request = request(width);
-            let began = Instant::now();
-            let plan = Plan::parse(request, false).expect("sound");
-            planned = planned.min(began.elapsed());
-            let report = run(plan, Arc::new(Bare), Watch::default()).await;
-            assert!(report.succeeded(), "every call succeeds");
-            std::hint::black_box(report.to_json(ANSWER_BYTES).to_string());
-            whole = whole.min(began.elapsed());
-        }
-        let each = |time: Duration| micros(time) / f64::from(u32::try_from(calls).expect("small"));
-        println!(
-            "{calls:>6} calls, {DEPTH} deep: bare {:.2} us a call, in a batch {:.2} us (plan {:.2} us), own {:.2} us",
-            each(bare),
-            each(whole),
-            each(planned),
-            each(whole.saturating_sub(bare))
-        );
+        measure(&mut criterion, &runtime, width);
     }
+    criterion.final_summary();
 }
 
-async fn bare_calls(calls: usize) -> Duration {
-    let began = Instant::now();
+fn measure(criterion: &mut Criterion, runtime: &Runtime, width: usize) {
+    let calls = width * DEPTH;
+    let request = request(width);
+    let mut group = criterion.benchmark_group(format!("batch of {calls}"));
+    group
+        .sample_size(20)
+        .throughput(Throughput::Elements(calls as u64));
+    group.bench_function("plan", |bench| {
+        bench.iter_batched(
+            || request.clone(),
+            |request| Plan::parse(request, false).expect("sound"),
+            BatchSize::LargeInput,
+        );
+    });
+    group.bench_function("run", |bench| {
+        bench.iter_batched(
+            || Plan::parse(request.clone(), false).expect("sound"),
+            |plan| on_the_pool(runtime, run_to_the_answer(plan)),
+            BatchSize::LargeInput,
+        );
+    });
+    group.bench_function("the calls alone", |bench| {
+        bench.iter(|| on_the_pool(runtime, bare_calls(calls)));
+    });
+    group.finish();
+}
+
+/// On a thread of the pool, as a batch is in a server.
+fn on_the_pool<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    runtime.block_on(runtime.spawn(work)).expect("it ends")
+}
+
+async fn run_to_the_answer(plan: Plan) -> String {
+    let report = run(plan, Arc::new(Bare), Watch::default()).await;
+    assert!(report.succeeded(), "every call succeeds");
+    report.to_json(ANSWER_BYTES).to_string()
+}
+
+async fn bare_calls(calls: usize) {
     for id in 0..calls {
         let mut params = Map::new();
         params.insert("id".into(), id.into());
@@ -114,9 +128,4 @@ async fn bare_calls(calls: usize) -> Duration {
             .await;
         std::hint::black_box(ended);
     }
-    began.elapsed()
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }

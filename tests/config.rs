@@ -46,6 +46,7 @@ fn report(name: &str, text: &str, programs: &Path) -> String {
             ("HOME", "/home/ada"),
             ("SECRET", "hunter2"),
         ]),
+        ..LoadOptions::default()
     };
     let folder = Path::new("/nonexistent/project");
     match load_text(Path::new(name), text, folder, &options) {

@@ -1,4 +1,5 @@
-/* What a call costs at the least: posix_spawn of a program, its output read to the end, its status taken.
+/* What a call costs at the least: posix_spawn of a program in a group of its own, with an empty standard input, what it
+ * prints on both of its streams read to the end, its status taken.
  *
  * floor THREADS SECONDS PROGRAM [ARGUMENT]...
  *
@@ -6,6 +7,7 @@
 
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -30,20 +32,40 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+static void drain(int out, int err) {
+    struct pollfd ends[2] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}};
+    char buffer[65536];
+    for (int open = 2; open > 0;) {
+        if (poll(ends, 2, -1) < 0) exit(2);
+        for (int number = 0; number < 2; number++)
+            if (ends[number].revents != 0 && read(ends[number].fd, buffer, sizeof buffer) <= 0) {
+                ends[number].fd = -1;
+                open--;
+            }
+    }
+}
+
 static void call(void) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) exit(2);
+    int out[2], err[2];
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) exit(2);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
     pid_t pid;
-    if (posix_spawn(&pid, command[0], &actions, NULL, command, environ) != 0) exit(2);
+    if (posix_spawn(&pid, command[0], &actions, &attributes, command, environ) != 0) exit(2);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    char buffer[65536];
-    while (read(ends[0], buffer, sizeof buffer) > 0) {
-    }
-    close(ends[0]);
+    close(out[1]);
+    close(err[1]);
+    drain(out[0], err[0]);
+    close(out[0]);
+    close(err[0]);
     int status;
     if (waitpid(pid, &status, 0) != pid || status != 0) exit(2);
 }

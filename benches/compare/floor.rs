@@ -42,5 +42,6 @@ pub(crate) fn load(floor: &Path, command: &[&str], callers: usize, duration: Dur
         calls_per_second,
         p50_micros,
         cpu_micros,
+        client_micros: 0.0,
     }
 }

@@ -1,4 +1,5 @@
-//! Calls over HTTP: one kept connection for each caller, and as little of a client as will do.
+//! Calls over HTTP: one kept connection for each caller, and as little of a client as will do, so that the server is what
+//! is measured: one thread, requests written beforehand, and of an answer only its length and what it must hold are read.
 
 use std::io;
 use std::time::Duration;
@@ -6,11 +7,11 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
 use super::subject::{self, Subject};
-use super::{Load, Work};
+use super::{Load, Used, Work};
 
 /// A connection to a server.
 struct Connection {
@@ -38,12 +39,7 @@ impl Connection {
                 break place + 4;
             }
         };
-        let head = String::from_utf8_lossy(&self.read[..begin]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"))
-            .and_then(|length| length.trim().parse::<usize>().ok());
-        match length {
+        match length(&self.read[..begin]) {
             Some(length) => {
                 while self.read.len() < begin + length {
                     self.more().await?;
@@ -65,6 +61,16 @@ impl Connection {
             _ => Ok(()),
         }
     }
+}
+
+/// The length of the body that follows a head, where the head says it.
+fn length(head: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"content-length:";
+    let line = head
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))?;
+    let text = std::str::from_utf8(&line[NAME.len()..]).ok()?;
+    text.trim().parse().ok()
 }
 
 fn find(text: &[u8], sought: &[u8]) -> Option<usize> {
@@ -124,19 +130,40 @@ pub(crate) async fn load(
     duration: Duration,
 ) -> Load {
     once(subject, work).await;
-    let (begin, cpu) = (Instant::now(), subject.cpu());
+    let (port, request, work) = (subject.port, request(subject, work), work.clone());
+    let (begin, used) = (Instant::now(), Used::by(subject));
+    let all = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime
+            .expect("a runtime")
+            .block_on(calls(port, request, work, callers, begin + duration))
+    };
+    let latencies = spawn_blocking(all).await.expect("no caller fails");
+    Load::of(&latencies, begin.elapsed(), &used.since(subject))
+}
+
+async fn calls(
+    port: u16,
+    request: Vec<u8>,
+    work: Work,
+    callers: usize,
+    end: Instant,
+) -> Histogram<u64> {
     let mut loops = JoinSet::new();
     for _ in 0..callers {
-        let request = request(subject, work);
-        let (port, work) = (subject.port, work.clone());
+        let (request, work) = (request.clone(), work.clone());
         loops.spawn(async move {
             let mut connection = Connection::open(port).await.expect("it listens");
             let mut latencies = super::latencies();
-            while begin.elapsed() < duration {
-                let sent = Instant::now();
+            let mut sent = Instant::now();
+            while sent < end {
                 let body = connection.exchange(&request).await.expect("it answers");
-                latencies.saturating_record(super::micros(sent.elapsed()));
                 check(&work, &connection.read[body..]);
+                let answered = Instant::now();
+                latencies.saturating_record(super::micros(answered - sent));
+                sent = answered;
             }
             latencies
         });
@@ -147,9 +174,5 @@ pub(crate) async fn load(
             .add(one.expect("no caller fails"))
             .expect("one range");
     }
-    Load::of(
-        &latencies,
-        begin.elapsed(),
-        subject.cpu().saturating_sub(cpu),
-    )
+    latencies
 }

@@ -4,6 +4,7 @@
 //! `cargo bench --bench compare` writes `docs/performance.md` and its plots. It needs `cc` and, for the peers, a
 //! Python that can install packages; `-- --no-peers` goes without them, `-- --quick` measures for a moment only and
 //! writes nothing.
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -13,19 +14,21 @@
 mod chart;
 mod floor;
 mod http;
+mod minimal;
 mod report;
 mod setting;
 mod stdio;
 mod subject;
+mod waiting;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep};
 
-use self::report::{PeerRow, Report};
+use self::report::{Idle, PeerRow, Report};
 use self::setting::Setting;
-use self::subject::{Recipe, Subject};
+use self::subject::{Recipe, Subject, own_cpu};
 
 /// Calls under way where it is about throughput.
 const MANY: usize = 64;
@@ -50,6 +53,11 @@ const fn work(tool: &'static str, arguments: &'static str, expected: &'static st
 const ECHO: Work = work("echo", "{}", r#""text":"hi"#);
 const REPORT: Work = work("report", r#"{"count":3}"#, "[0, 1, 2]");
 const REPORT_FORK: Work = work("report_fork", r#"{"count":3}"#, "[0, 1, 2]");
+const REPORT_PERSISTENT: Work = work(
+    "report_persistent",
+    r#"{"count":3}"#,
+    r#""numbers":[0,1,2]"#,
+);
 const HEAVY: Work = work("heavy", r#"{"count":3}"#, "[0, 1, 2]");
 const HEAVY_FORK: Work = work("heavy_fork", r#"{"count":3}"#, "[0, 1, 2]");
 const FLOOD: Work = work("flood", "{}", "xxxxxxxx");
@@ -62,16 +70,44 @@ pub(crate) struct Load {
     pub(crate) p50_micros: f64,
     /// CPU time of the server and its processes for one call.
     pub(crate) cpu_micros: f64,
+    /// CPU time of this program for one call, which the server does not get.
+    pub(crate) client_micros: f64,
+}
+
+/// CPU time used so far.
+pub(crate) struct Used {
+    server: Duration,
+    client: Duration,
+}
+
+impl Used {
+    /// By the processes of a server, and by this one.
+    pub(crate) fn by(subject: &Subject) -> Self {
+        Self {
+            server: subject.cpu(),
+            client: own_cpu(),
+        }
+    }
+
+    /// What was used from then on.
+    pub(crate) fn since(&self, subject: &Subject) -> Self {
+        let now = Self::by(subject);
+        Self {
+            server: now.server.saturating_sub(self.server),
+            client: now.client.saturating_sub(self.client),
+        }
+    }
 }
 
 impl Load {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    fn of(latencies: &Histogram<u64>, elapsed: Duration, cpu: Duration) -> Self {
+    fn of(latencies: &Histogram<u64>, elapsed: Duration, used: &Used) -> Self {
         let calls = latencies.len().max(1) as f64;
         Self {
             calls_per_second: calls / elapsed.as_secs_f64(),
             p50_micros: latencies.value_at_percentile(50.0) as f64,
-            cpu_micros: cpu.as_secs_f64() * 1e6 / calls,
+            cpu_micros: used.server.as_secs_f64() * 1e6 / calls,
+            client_micros: used.client.as_secs_f64() * 1e6 / calls,
         }
     }
 }
@@ -86,6 +122,7 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 }
 
 fn main() {
+    minimal::serve_if_asked();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -101,13 +138,18 @@ fn main() {
 }
 
 async fn measure(setting: &Setting) -> Report {
-    let mut report = Report::default();
+    let mut report = Report {
+        waiting: waiting::bytes_of_a_call().await,
+        ..Report::default()
+    };
     for round in 1..=setting.rounds {
         eprintln!("round {round} of {}", setting.rounds);
         against_the_floor(setting, &mut report).await;
     }
     eprintln!("warm Python");
     python(setting, &mut report).await;
+    eprintln!("the least server of the SDK");
+    report.minimal = idle(&minimal::recipe()).await;
     for recipe in setting.recipes() {
         eprintln!("{}", recipe.name);
         report.peers.push(peer(setting, &recipe).await);
@@ -152,6 +194,7 @@ async fn python(setting: &Setting, report: &mut Report) {
     for (name, work) in [
         ("spawn", &REPORT),
         ("fork", &REPORT_FORK),
+        ("persistent", &REPORT_PERSISTENT),
         ("spawn, heavy imports", &HEAVY),
         ("fork, heavy imports", &HEAVY_FORK),
     ] {
@@ -163,29 +206,52 @@ async fn python(setting: &Setting, report: &mut Report) {
 }
 
 async fn peer(setting: &Setting, recipe: &Recipe) -> PeerRow {
-    let subject = recipe.serve().await;
-    sleep(Duration::from_secs(1)).await;
     let mut row = PeerRow {
         name: recipe.name,
-        idle: subject.weight(),
+        idle: idle(recipe).await,
+        ready: ready(setting, recipe).await,
         ..PeerRow::default()
     };
+    let subject = recipe.serve().await;
     row.http_one = http::load(&subject, &ECHO, 1, setting.duration).await;
     row.http_many = http::load(&subject, &ECHO, MANY, setting.duration).await;
     row.python = http::load(&subject, &REPORT, MANY, setting.duration).await;
     (row.flood, row.flood_memory) = flood(&subject).await;
     subject.end().await;
     let mut subject = recipe.speak().await;
-    row.ready = subject.ready;
     row.stdio_one = stdio::load(&mut subject, &ECHO, 1, setting.duration).await;
     row.stdio_many = stdio::load(&mut subject, &ECHO, MANY, setting.duration).await;
     subject.end().await;
     let subject = setting.with_many_tools(recipe).speak().await;
     row.many_ready = subject.ready;
     sleep(Duration::from_secs(1)).await;
-    row.many_memory = subject.weight();
+    row.many_memory = subject.resident();
     subject.end().await;
     row
+}
+
+/// What a server takes up that has listed its tools once and does nothing.
+async fn idle(recipe: &Recipe) -> Idle {
+    let subject = recipe.serve().await;
+    sleep(Duration::from_secs(1)).await;
+    let idle = Idle {
+        resident: subject.resident(),
+        proportional: subject.proportional(),
+    };
+    subject.end().await;
+    idle
+}
+
+/// From a start to the first list of tools, in the middle of several.
+async fn ready(setting: &Setting, recipe: &Recipe) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..setting.starts {
+        let subject = recipe.speak().await;
+        times.push(subject.ready);
+        subject.end().await;
+    }
+    times.sort();
+    times[times.len() / 2]
 }
 
 /// How long 50 MB of output take, and the most memory above idle meanwhile.

@@ -23,7 +23,11 @@ places = asyncio.Semaphore(64)
 async def run(*command: str) -> str:
     async with places:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=FOLDER
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=FOLDER,
         )
         output, _ = await asyncio.wait_for(process.communicate(), timeout=60)
         if process.returncode != 0:

@@ -8,6 +8,7 @@ use super::setting::repository;
 use super::{Load, MANY, chart};
 
 const MIB: f64 = 1024.0 * 1024.0;
+const MB: f64 = 1e6;
 
 /// All figures of a run.
 #[derive(Default)]
@@ -26,6 +27,17 @@ pub(crate) struct Report {
     /// Of each round: the speed of 1 GiB, stored, as a share of a pipe into a file.
     pub(crate) gigabyte: Vec<f64>,
     pub(crate) gigabyte_memory: u64,
+    /// The least server of the same SDK.
+    pub(crate) minimal: Idle,
+    /// What a waiting call takes up, in bytes.
+    pub(crate) waiting: f64,
+}
+
+/// Memory of all processes of a server, in bytes: what they share counted in each, and divided among them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Idle {
+    pub(crate) resident: u64,
+    pub(crate) proportional: u64,
 }
 
 /// One server.
@@ -33,7 +45,7 @@ pub(crate) struct Report {
 pub(crate) struct PeerRow {
     pub(crate) name: &'static str,
     pub(crate) ready: Duration,
-    pub(crate) idle: u64,
+    pub(crate) idle: Idle,
     pub(crate) http_one: Load,
     pub(crate) http_many: Load,
     pub(crate) stdio_one: Load,
@@ -57,7 +69,7 @@ impl Report {
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
             "# Performance\n\nWritten by `cargo bench --bench compare` on {}.\nAll of it was measured in one run; compare the ratios, \
-             not the bare figures.\n\nMachine: {}.\n\nThe floor is a C program that does nothing but `posix_spawn`, read to the end and `waitpid`: \
+             not the bare figures.\n\nMachine: {}.\n\nThe floor is a C program that does nothing but `posix_spawn` into a group of its own, read standard output and standard error to the end, and `waitpid`: \
              {} calls of `/bin/echo` a second one at a time\n({} ms each), {} with {MANY} at once, {} ms of CPU time a call.\n",
             date(),
             machine(),
@@ -150,6 +162,18 @@ impl Report {
                 "x",
             ),
             at_least(
+                "Python script, `persistent` against a spawn",
+                one("persistent") / one("spawn"),
+                100.0,
+                "x",
+            ),
+            at_least(
+                "the same, two workers and 64 callers over HTTP",
+                of("persistent").map_or(0.0, |(.., many)| many.calls_per_second),
+                15_000.0,
+                "/s",
+            ),
+            at_least(
                 "heavy imports, `fork` against a spawn",
                 one("fork, heavy imports") / one("spawn, heavy imports"),
                 20.0,
@@ -168,6 +192,12 @@ impl Report {
                 " MiB",
             ),
         ];
+        targets.push(at_most(
+            "100,000 waiting calls, each",
+            self.waiting,
+            2048.0,
+            " bytes",
+        ));
         if let Some(ours) = self.peers.first() {
             targets.extend([
                 at_most(
@@ -177,10 +207,16 @@ impl Report {
                     " ms",
                 ),
                 at_most(
-                    "10 tools: memory when idle, guards included",
-                    mib(ours.idle),
+                    "10 tools: resident when idle, all processes",
+                    mb(ours.idle.resident),
                     9.3,
-                    " MiB",
+                    " MB",
+                ),
+                at_most(
+                    "the same, against the least server of the same SDK",
+                    mb(ours.idle.resident) / mb(self.minimal.resident),
+                    1.2,
+                    "x",
                 ),
                 at_most(
                     "10,000 tools: listed over stdio after",
@@ -188,12 +224,7 @@ impl Report {
                     200.0,
                     " ms",
                 ),
-                at_most(
-                    "10,000 tools: memory when idle",
-                    mib(ours.many_memory),
-                    80.0,
-                    " MiB",
-                ),
+                at_most("10,000 tools: resident", mb(ours.many_memory), 80.0, " MB"),
             ]);
         }
         targets
@@ -202,18 +233,18 @@ impl Report {
     fn servers_table(&self) -> String {
         let mut text = format!(
             "\n## Servers\n\n`/bin/echo` through each server; `64` is {MANY} callers. The peers start the program with \
-             `asyncio.create_subprocess_exec` under a semaphore. Memory when idle is that of all processes of a server, with what they \
-             share counted once.\n\n![calls a second](performance/echo.svg)\n\n\
-             | | listed after | idle | HTTP, p50 | HTTP, 64 | of the floor | CPU a call, of the floor | stdio, p50 | stdio, 64 | Python script, 64 | 50 MB of output | memory for it | 10,000 tools | idle |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+             `asyncio.create_subprocess_exec` under a semaphore.\n\n![calls a second](performance/echo.svg)\n\n\
+             | | listed after | idle | idle, shared pages divided | HTTP, p50 | HTTP, 64 | of the floor | CPU a call, of the floor | stdio, p50 | stdio, 64 | Python script, 64 | 50 MB of output | memory for it | 10,000 tools | resident |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         );
         for peer in &self.peers {
             writeln!(
                 text,
-                "| {} | {} ms | {} MiB | {} ms | {}/s | {} | {} | {} ms | {}/s | {}/s | {} ms | {} MiB | {} ms | {} MiB |",
+                "| {} | {} ms | {} MB | {} MB | {} ms | {}/s | {} | {} | {} ms | {}/s | {}/s | {} ms | {} MiB | {} ms | {} MB |",
                 peer.name,
                 figure(millis(peer.ready)),
-                figure(mib(peer.idle)),
+                figure(mb(peer.idle.resident)),
+                figure(mb(peer.idle.proportional)),
                 figure(peer.http_one.p50_micros / 1e3),
                 figure(peer.http_many.calls_per_second),
                 figure(peer.http_many.calls_per_second / self.floor_many.calls_per_second),
@@ -224,7 +255,7 @@ impl Report {
                 figure(millis(peer.flood)),
                 figure(mib(peer.flood_memory)),
                 figure(millis(peer.many_ready)),
-                figure(mib(peer.many_memory)),
+                figure(mb(peer.many_memory)),
             )
             .expect("a string");
         }
@@ -233,16 +264,17 @@ impl Report {
 
     fn python_table(&self) -> String {
         let mut text = "\n## Python\n\n![calls a second](performance/python.svg)\n\n\
-             | | one at a time | p50 | 64 callers | CPU a call |\n|---|---|---|---|---|\n"
+             | | one at a time | p50 | 64 callers | CPU a call | the client's own |\n|---|---|---|---|---|---|\n"
             .to_owned();
         for (name, one, many) in &self.python {
             writeln!(
                 text,
-                "| {name} | {}/s | {} ms | {}/s | {} ms |",
+                "| {name} | {}/s | {} ms | {}/s | {} ms | {} ms |",
                 figure(one.calls_per_second),
                 figure(one.p50_micros / 1e3),
                 figure(many.calls_per_second),
                 figure(many.cpu_micros / 1e3),
+                fine(many.client_micros / 1e3),
             )
             .expect("a string");
         }
@@ -277,10 +309,20 @@ pub(crate) fn figure(figure: f64) -> String {
     }
 }
 
+/// To a microsecond, for what is counted in milliseconds.
+fn fine(figure: f64) -> String {
+    format!("{figure:.3}")
+}
+
 fn median(figures: &[f64]) -> f64 {
     let mut figures = figures.to_vec();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / MB
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

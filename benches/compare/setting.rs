@@ -13,7 +13,8 @@ use super::subject::Recipe;
 
 const RUNNER: &str = env!("CARGO_BIN_EXE_runner");
 
-/// Tools of the large catalog.
+/// Tools of the small catalog, and of the large one.
+const FEW_TOOLS: usize = 10;
 const MANY_TOOLS: usize = 10_000;
 
 /// The servers a user would write instead, by their package and version.
@@ -49,6 +50,10 @@ tools:
       command: /usr/bin/python3
       args: [heavy.py, "{{count}}"]
       worker: { mode: fork, preload: [argparse, asyncio, csv, decimal, email.message, http.client, json, logging, multiprocessing, sqlite3, unittest.mock, urllib.request, xml.etree.ElementTree] }
+  - name: report_persistent
+    description: The same, from a script that stays
+    parameters: [ { name: count, type: integer, required: true } ]
+    script: { command: /usr/bin/python3, args: [persistent.py], worker: { mode: persistent, size: 2 } }
   - name: flood
     description: Print 50 MB
     timeout: 120
@@ -65,6 +70,8 @@ pub(crate) struct Setting {
     pub(crate) is_quick: bool,
     pub(crate) duration: Duration,
     pub(crate) rounds: usize,
+    /// How often a start is measured.
+    pub(crate) starts: usize,
     pub(crate) floor: PathBuf,
     has_peers: bool,
     folder: tempfile::TempDir,
@@ -75,18 +82,20 @@ impl Setting {
         let has = |word: &str| std::env::args().any(|given| given == word);
         let folder = tempfile::tempdir().expect("a folder");
         let tools = repository("benches/compare/tools");
-        for name in ["report.py", "heavy.py"] {
+        for name in ["report.py", "heavy.py", "persistent.py"] {
             fs::copy(tools.join(name), folder.path().join(name)).expect("a copy");
         }
-        let two = filler_tools(3);
-        fs::write(folder.path().join("gantz.yaml"), format!("{TOOLS}{two}")).expect("a file");
-        let many = filler_tools(MANY_TOOLS - 7);
-        fs::write(folder.path().join("many.yaml"), format!("{TOOLS}{many}")).expect("a file");
+        for (file, tools) in [("gantz.yaml", FEW_TOOLS), ("many.yaml", MANY_TOOLS)] {
+            let own = TOOLS.matches("  - name: ").count();
+            let text = format!("{TOOLS}{}", filler_tools(tools - own));
+            fs::write(folder.path().join(file), text).expect("a file");
+        }
         let is_quick = has("--quick");
         Self {
             floor: floor::compile(folder.path()),
             is_quick,
             duration: Duration::from_millis(if is_quick { 300 } else { 4000 }),
+            starts: if is_quick { 3 } else { 15 },
             rounds: if is_quick { 1 } else { 5 },
             has_peers: !has("--no-peers"),
             folder,

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::subject::{self, Subject};
-use super::{Load, Work};
+use super::{Load, Used, Work};
 
 /// `callers` calls under way, a further one sent for each answer.
 pub(crate) async fn load(
@@ -20,14 +20,14 @@ pub(crate) async fn load(
     let (mut stdin, mut lines) = subject.pipes.take().expect("it is spoken to there");
     let mut latencies = super::latencies();
     let mut sent = HashMap::new();
-    let (mut begin, mut cpu) = (Instant::now(), subject.cpu());
+    let (mut begin, mut used) = (Instant::now(), Used::by(subject));
     let mut next = 1;
     loop {
         // The first call warms up and is not counted.
         let places = if next <= 2 { 1 } else { callers };
         while sent.len() < places && (begin.elapsed() < duration || next <= 2) {
             if next == 2 {
-                (begin, cpu) = (Instant::now(), subject.cpu());
+                (begin, used) = (Instant::now(), Used::by(subject));
             }
             let line = subject::request(next, "tools/call", &params) + "\n";
             stdin.write_all(line.as_bytes()).await.expect("it reads");
@@ -49,11 +49,7 @@ pub(crate) async fn load(
             latencies.saturating_record(super::micros(sent.elapsed()));
         }
     }
-    let load = Load::of(
-        &latencies,
-        begin.elapsed(),
-        subject.cpu().saturating_sub(cpu),
-    );
+    let load = Load::of(&latencies, begin.elapsed(), &used.since(subject));
     subject.pipes = Some((stdin, lines));
     load
 }

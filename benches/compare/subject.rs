@@ -115,19 +115,18 @@ impl Subject {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Resident memory of all its processes, in bytes. What they share counts once for each of them, so this is for
-    /// differences.
+    /// Resident memory of all its processes, in bytes: `VmRSS` of each, so what they share counts in each.
     pub(crate) fn resident(&self) -> u64 {
-        let figure = |pid| figure(pid, "status", "VmRSS:");
-        self.processes().into_iter().map(figure).sum()
+        self.processes().iter().map(|pid| resident(*pid)).sum()
     }
 
-    /// What its processes weigh, in bytes: a page that several processes have in common is shared out among them
-    /// (Pss, proc(5)). The guards are forks of the runner, and their resident memory is the runner's own for the most
-    /// part.
-    pub(crate) fn weight(&self) -> u64 {
-        let figure = |pid| figure(pid, "smaps_rollup", "Pss:");
-        self.processes().into_iter().map(figure).sum()
+    /// The same with what processes share divided among those that share it: `Pss`.
+    pub(crate) fn proportional(&self) -> u64 {
+        let processes = self.processes();
+        let sizes = processes
+            .iter()
+            .map(|pid| kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:"));
+        sizes.sum()
     }
 
     /// It and all its descendants.
@@ -185,9 +184,22 @@ fn ticks(pid: u32) -> u64 {
     ticks.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-/// A figure that the system gives in KiB, in bytes.
-fn figure(pid: u32, file: &str, name: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+/// CPU time of this process alone.
+pub(crate) fn own_cpu() -> Duration {
+    let fields = stat(std::process::id()).unwrap_or_default();
+    let ticks = fields.iter().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Resident memory of one process, in bytes.
+pub(crate) fn resident(pid: u32) -> u64 {
+    kilobytes(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// The figure behind `name` in a file of the system, in bytes.
+fn kilobytes(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024

@@ -6,6 +6,8 @@ use clap::Args;
 
 use super::terminal::Terminal;
 use crate::config::{self, Env, LoadError, LoadOptions, Loaded};
+use crate::diagnostic::Diagnostics;
+use crate::executor;
 use crate::server::AuthError;
 
 /// The file that is read when none is named.
@@ -26,7 +28,7 @@ pub(super) struct ReadOptions {
 }
 
 impl ReadOptions {
-    /// The same, as `config` takes them.
+    /// The same, as `config` takes them to look at a file: nothing is run for it.
     pub(super) fn load_options(&self) -> anyhow::Result<LoadOptions> {
         let mut env = Env::from_process();
         if let Some(path) = &self.env_file {
@@ -36,6 +38,7 @@ impl ReadOptions {
             compat: self.compat,
             strict: self.strict,
             env,
+            ask: None,
         })
     }
 }
@@ -52,8 +55,18 @@ pub(super) enum Unusable {
 }
 
 impl ReadOptions {
-    /// Reads the configuration `path`, and whatever else is to be read with it.
+    /// Reads the configuration `path`, and whatever else is to be read with it, for its tools to be called. The shims
+    /// of version managers are asked what they start.
     pub(super) fn read(&self, path: &Path) -> Result<Loaded, Unusable> {
+        let options = LoadOptions {
+            ask: Some(executor::ask),
+            ..self.load_options().map_err(Unusable::Options)?
+        };
+        config::load(path, &options).map_err(Unusable::File)
+    }
+
+    /// The same only to look at it: nothing is run.
+    fn look(&self, path: &Path) -> Result<Loaded, Unusable> {
         let options = self.load_options().map_err(Unusable::Options)?;
         config::load(path, &options).map_err(Unusable::File)
     }
@@ -83,7 +96,7 @@ pub(super) fn load(
     options: &ReadOptions,
     terminal: &Terminal,
 ) -> anyhow::Result<Option<Loaded>> {
-    let loaded = load_sound(path, options, terminal)?;
+    let loaded = sound(options.read(path), terminal)?;
     if let Some(loaded) = loaded
         .as_ref()
         .filter(|loaded| !loaded.diagnostics.is_empty())
@@ -100,25 +113,42 @@ pub(super) fn load_briefly(
     options: &ReadOptions,
     terminal: &Terminal,
 ) -> anyhow::Result<Option<Loaded>> {
-    let loaded = load_sound(path, options, terminal)?;
-    if let Some(count) = loaded
-        .as_ref()
-        .and_then(|loaded| loaded.diagnostics.summary())
-    {
+    let loaded = sound(options.read(path), terminal)?;
+    tell_warnings(path, loaded.as_ref(), terminal);
+    Ok(loaded)
+}
+
+/// The same for a command that calls no tool: nothing is run.
+pub(super) fn load_to_look(
+    path: &Path,
+    options: &ReadOptions,
+    terminal: &Terminal,
+) -> anyhow::Result<Option<Loaded>> {
+    let loaded = sound(options.look(path), terminal)?;
+    tell_warnings(path, loaded.as_ref(), terminal);
+    Ok(loaded)
+}
+
+/// Counts the warnings that `validate` shows, and shows the others.
+fn tell_warnings(path: &Path, loaded: Option<&Loaded>, terminal: &Terminal) {
+    let Some(loaded) = loaded else { return };
+    let problems = loaded.diagnostics.iter().cloned();
+    let (of_machine, of_file): (Vec<_>, Vec<_>) =
+        problems.partition(|problem| problem.is_of_machine);
+    if let Some(count) = Diagnostics::new(of_file).summary() {
         let path = path.display();
         terminal.error(&format!(
             "{path}: {count}; `runner validate {path}` shows them"
         ));
     }
-    Ok(loaded)
+    if !of_machine.is_empty() {
+        let problems = Diagnostics::new(of_machine);
+        terminal.rendered(&problems.render(&loaded.source, terminal.color()));
+    }
 }
 
-fn load_sound(
-    path: &Path,
-    options: &ReadOptions,
-    terminal: &Terminal,
-) -> anyhow::Result<Option<Loaded>> {
-    match options.read(path) {
+fn sound(result: Result<Loaded, Unusable>, terminal: &Terminal) -> anyhow::Result<Option<Loaded>> {
+    match result {
         Ok(loaded) => Ok(Some(loaded)),
         Err(Unusable::Options(error)) => Err(error),
         Err(unusable) => {

@@ -25,7 +25,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
-        let Some(loaded) = configuration::load_briefly(&self.config, &self.read, terminal)? else {
+        let Some(loaded) = configuration::load_to_look(&self.config, &self.read, terminal)? else {
             return Ok(Exit::Usage);
         };
         let tools = loaded.catalog.tools();

@@ -26,7 +26,7 @@ pub(super) struct Snippet {
 
 impl Snippet {
     pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
-        let Some(loaded) = configuration::load_briefly(&self.config, &self.read, terminal)? else {
+        let Some(loaded) = configuration::load_to_look(&self.config, &self.read, terminal)? else {
             return Ok(Exit::Usage);
         };
         let name = &loaded.catalog.name;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::ask::Ask;
 use super::decode::Decode;
 use super::document::Document;
 use super::env::Env;
@@ -27,6 +28,9 @@ pub struct LoadOptions {
     pub strict: bool,
     /// The environment, for `${NAME}` and for the scripts.
     pub env: Env,
+    /// How the shim of a version manager is asked which interpreter it starts; `None` for not at all, so that nothing
+    /// is run and each call goes through it.
+    pub ask: Option<Ask>,
 }
 
 /// A file that can be used.

@@ -9,8 +9,10 @@
 //!
 //! A pass reports every problem it finds and goes on with what is sound, so one report holds them all.
 //! Below this room no raw text, no `Option` that stands for a default and no YAML type survives.
-//! Nothing here runs a script, opens a port or talks to a network.
+//! Nothing here runs a script, opens a port or talks to a network. One thing is asked of a program, through an [`Ask`] that
+//! the caller lends: what a version manager's shim starts.
 
+mod ask;
 mod decode;
 mod document;
 mod env;
@@ -23,6 +25,7 @@ mod text;
 mod unknown;
 mod yaml;
 
+pub use ask::{Ask, Question};
 pub use env::{Env, EnvFileError};
 pub use load::{LoadError, LoadOptions, Loaded, load, load_text};
 pub(crate) use quantity::parse_duration;

@@ -44,6 +44,8 @@ pub struct Diagnostic {
     pub related: Option<(Span, String)>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it came to light by running a program, so that a look at the file alone does not show it.
+    pub is_of_machine: bool,
 }
 
 impl Diagnostic {
@@ -75,6 +77,7 @@ impl Diagnostic {
             label: None,
             related: None,
             hint: None,
+            is_of_machine: false,
         }
     }
 
@@ -82,6 +85,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says that it came to light by running a program.
+    #[must_use]
+    pub const fn of_machine(mut self) -> Self {
+        self.is_of_machine = true;
         self
     }
 

@@ -27,6 +27,6 @@ mod verdict;
 
 pub use either::Executor;
 pub use http::HttpExecutor;
-pub use process::Running;
+pub use process::{Running, ask};
 pub use script::{Execution, ScriptExecutor};
 pub use sql::{DatabaseLoad, SqlExecutor};

@@ -73,9 +73,9 @@ impl Endpoint {
     /// Asks for nothing.
     pub(crate) async fn open() -> Self {
         let options = LoadOptions {
-            compat: false,
             strict: true,
             env: Env::from_process(),
+            ..LoadOptions::default()
         };
         let folder = std::env::temp_dir();
         let loaded = load_text(Path::new("gantz.yaml"), TOOLS, &folder, &options);

@@ -218,29 +218,115 @@ async fn a_script_that_kills_its_parent_fails_alone() {
     );
 }
 
-/// One that does not answer is given up after ten seconds; no call waits for it longer.
+/// Does what its argument says.
+const SEVERAL: &str = r"
+import os, signal, sys, time
+parent = os.getppid()
+if sys.argv[1] == 'stop':
+    os.kill(parent, signal.SIGSTOP)
+if sys.argv[1] == 'fail':
+    sys.exit(3)
+print(parent, flush=True)
+while sys.argv[1] == 'hold' and os.getppid() == parent:
+    os.kill(parent, signal.SIGSTOP)
+    time.sleep(0.0005)
+";
+
+fn several(folder: &Path, what: &str) -> Draft {
+    let mut draft = forked(folder, SEVERAL);
+    draft.invocation = argv("/usr/bin/python3", &["script.py", what]).invocation;
+    draft
+}
+
+/// A script that stops its parent costs nobody anything.
 #[tokio::test]
-async fn a_stopped_interpreter_is_given_up() {
+async fn a_stopped_interpreter_is_woken() {
     let folder = tempfile::tempdir().unwrap();
     let executor = warm(folder.path()).await;
-    let zygote = text(&executor, forked(folder.path(), PARENT)).await;
-    let script = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP); print('done')";
-    let stopper = executor
-        .run(&forked(folder.path(), script).call(), ())
-        .await;
-    let failure = stopper.result.unwrap_err();
-    assert_eq!(failure.data["stdout"], "done\n", "{failure:?}");
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let zygote = text(&executor, several(folder.path(), "")).await;
+    let calls = ["stop", "", "", "fail"].map(|what| {
+        let (executor, call) = (executor.clone(), several(folder.path(), what).call());
+        tokio::spawn(async move { executor.run(&call, ()).await.result })
+    });
+    let [stopper, one, other, fails] = calls;
+    for call in [stopper, one, other] {
+        assert_eq!(call.await.unwrap().unwrap().text.trim_end(), zygote);
+    }
+    let failure = fails.await.unwrap().unwrap_err();
+    assert_eq!(failure.data["exit_code"], 3, "{failure:?}");
+    assert_eq!(text(&executor, several(folder.path(), "")).await, zygote);
+    assert!(executor.drain(None).await.is_empty());
+}
+
+/// A module that is imported beforehand, and holds the first interpreter up before it forks.
+const HANGS_ONCE: &str = "\
+import os, time
+def hang():
+    try:
+        os.unlink('hang')
+    except OSError:
+        return
+    time.sleep(3600)
+os.register_at_fork(before=hang)
+";
+
+/// One that does not answer is given up after ten seconds, and what it has not begun is asked of another.
+#[tokio::test]
+async fn what_an_interpreter_that_hangs_has_not_begun_another_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("hangs.py"), HANGS_ONCE).unwrap();
+    let executor = ScriptExecutor::new();
+    let script = "import os; open('runs', 'a').write('x'); print(os.getppid())";
+    let draft = || preloading(folder.path(), script, &["hangs"]);
+    let first = text(&executor, draft()).await;
+    fs::write(folder.path().join("hang"), "").unwrap();
+    let calls = [(); 3].map(|()| {
+        let (executor, call) = (executor.clone(), draft().call());
+        tokio::spawn(async move { executor.run(&call, ()).await.result })
+    });
+    for call in calls {
+        let output = call.await.unwrap().unwrap();
+        assert_ne!(output.text.trim_end(), first);
+    }
+    let runs = fs::read_to_string(folder.path().join("runs")).unwrap();
+    assert_eq!(runs, "xxxx", "each once");
+    eventually("it is gone", || {
+        !Path::new(&format!("/proc/{first}/exe")).exists()
+    })
+    .await;
+    assert!(executor.drain(None).await.is_empty());
+}
+
+/// One that is stopped again whenever it is woken is given up after ten seconds, with what it had begun.
+#[tokio::test]
+async fn an_interpreter_that_stays_stopped_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let executor = warm(folder.path()).await;
+    let zygote = text(&executor, several(folder.path(), "")).await;
+    let mut holds = several(folder.path(), "hold");
+    holds.timeout = Duration::from_mins(5);
+    let holds = holds.call();
+    let running = executor.clone();
+    let holder = tokio::spawn(async move { running.run(&holds, ()).await.result });
+    let stat = format!("/proc/{zygote}/stat");
+    eventually("it is stopped", || {
+        fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+    })
+    .await;
+    // In the moment for which it is awake it may fork once more, and not be able to tell how that ended.
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
-        let run = executor
-            .run(&forked(folder.path(), PARENT).call(), ())
-            .await;
-        match run.result {
-            Ok(output) => break assert_ne!(output.text.trim_end(), zygote),
-            Err(failure) => assert_eq!(failure.code, FailureCode::SpawnFailed, "{failure:?}"),
+        let call = several(folder.path(), "").call();
+        match executor.run(&call, ()).await.result {
+            Ok(output) if output.text.trim_end() != zygote => break,
+            Ok(_) => {}
+            Err(failure) => assert_eq!(failure.code, FailureCode::KilledBySignal, "{failure:?}"),
         }
         assert!(Instant::now() < deadline);
     }
+    let failure = holder.await.unwrap().unwrap_err();
+    assert_eq!(failure.code, FailureCode::KilledBySignal);
+    assert_eq!(failure.data["stdout"], format!("{zygote}\n"));
     eventually("it is gone", || {
         !Path::new(&format!("/proc/{zygote}/exe")).exists()
     })

@@ -18,6 +18,8 @@ mod remote;
 mod resilience;
 mod script;
 mod server;
+mod shim;
+mod shim_probe;
 mod sql;
 mod task;
 mod template;
@@ -44,6 +46,7 @@ use databases::Databases;
 use environment::Environments;
 use limits::Shared;
 use program::Programs;
+use shim::Shims;
 
 /// What a file comes to.
 pub(super) struct Resolved {
@@ -63,6 +66,7 @@ struct Context<'a> {
     environments: Environments<'a>,
     shared: Shared<'a>,
     programs: Programs,
+    shims: Shims<'a>,
     databases: Databases,
 }
 
@@ -104,6 +108,7 @@ pub(super) fn resolve(
         environments: Environments::new(document, &options.env, problems),
         shared: Shared::new(document, problems),
         programs: Programs::default(),
+        shims: Shims::new(&options.env, options.ask),
         databases: databases::resolve(document, folder, options, problems),
     };
     timeout::document(document, problems);

@@ -33,7 +33,7 @@ pub(super) fn resolve(
     parameters: &Parameters,
     problems: &mut Problems,
 ) -> Option<Script> {
-    let job = Job {
+    let mut job = Job {
         context,
         script: &script.value,
         key: script.key,
@@ -43,7 +43,10 @@ pub(super) fn resolve(
             .of(tool.environment.as_deref(), problems),
         working_dir: working_dir(context, &script.value, problems),
     };
-    let invocation = job.invocation(problems);
+    let mut invocation = job.invocation(problems);
+    if let Some(Invocation::Argv { program, .. }) = &mut invocation {
+        job.look_behind_shim(program, problems);
+    }
     let stdin = job.stdin(problems);
     let worker = super::worker::resolve(job.script, problems);
     Some(Script {
@@ -182,6 +185,17 @@ impl Job<'_> {
         }
         self.warn_of_missing_program(command.span, &program, problems);
         program
+    }
+
+    /// What a version manager's shim starts is started without it.
+    fn look_behind_shim(&mut self, program: &mut Program, problems: &mut Problems) {
+        let (Ok(folder), Some(command)) = (&self.working_dir, &self.script.command) else {
+            return;
+        };
+        let shims = &self.context.shims;
+        if let Err(reason) = shims.look_behind(program, &mut self.environment, folder) {
+            problems.push(reason.diagnostic(&program.written, command.span));
+        }
     }
 
     fn warn_of_missing_program(&self, span: Span, program: &Program, problems: &mut Problems) {

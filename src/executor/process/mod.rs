@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `launch` | what to start |
+//! | `ask` | a program that is run for what it prints, at load |
 //! | `supervisor` | a process from its start to the death of all it started |
 //! | `start`, `run` | the way in; the one loop that feeds, drains and stops, where every way out is an arm |
 //! | `stops` | who can end a process early |
@@ -15,6 +16,7 @@
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
 //! knows tools, templates or limits other than time and memory.
 
+mod ask;
 mod launch;
 mod roll;
 mod run;
@@ -36,6 +38,7 @@ use unix as platform;
 #[cfg(windows)]
 use windows as platform;
 
+pub use ask::ask;
 pub(super) use launch::Launch;
 pub(super) use roll::Roll;
 pub use roll::Running;

@@ -224,6 +224,11 @@ impl Tree {
         self.signal(Signal::KILL);
     }
 
+    /// Lets a group go on that was stopped.
+    pub(super) fn wake(&self) {
+        self.signal(Signal::CONT);
+    }
+
     fn signal(&self, signal: Signal) {
         if self.is_anothers() {
             return;

@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Pid;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -26,6 +26,9 @@ use crate::guard::Ward;
 
 /// A zygote that has had nothing to do for so long ends.
 const IDLE: Duration = Duration::from_mins(10);
+
+/// A zygote that does not answer for so long is woken: a script may have stopped its parent.
+const WAKE_AFTER: Duration = Duration::from_secs(1);
 
 /// A zygote that does not answer for so long is ended.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -50,8 +53,8 @@ pub(super) enum Command {
 /// Why there is no fork.
 #[derive(Debug)]
 pub(super) enum ForkError {
-    /// The zygote never heard of it, so another can be asked.
-    NotSent,
+    /// The script has not begun and is not going to, so another zygote can be asked.
+    NotBegun,
     /// The system said no.
     Refused(io::Error),
 }
@@ -85,6 +88,7 @@ impl Zygote {
             children: HashMap::new(),
             reaping: HashMap::new(),
             heard: Instant::now(),
+            is_woken: false,
         };
         let zygote = Self {
             commands,
@@ -126,7 +130,7 @@ impl Zygote {
         };
         self.commands
             .send(command)
-            .map_err(|_| ForkError::NotSent)?;
+            .map_err(|_| ForkError::NotBegun)?;
         answer.await.unwrap_or_else(|_| {
             let died = "its warm interpreter died before the script began";
             Err(ForkError::Refused(io::Error::other(died)))
@@ -149,11 +153,12 @@ struct Conversation {
     reaping: HashMap<i32, oneshot::Sender<Exit>>,
     /// When it last said something, or was asked something after it had nothing to do.
     heard: Instant,
+    /// Whether it was woken since.
+    is_woken: bool,
 }
 
 /// A request on its way. The descriptors go with the first byte.
 struct Outgoing {
-    number: Option<u64>,
     frame: Vec<u8>,
     written: usize,
     descriptors: Vec<OwnedFd>,
@@ -165,10 +170,10 @@ impl Conversation {
             tracing::warn!(pid = self.tree.id(), %error, "a warm interpreter is given up");
         }
         self.gone.cancel();
-        self.refuse_unsent();
-        self.forking.clear();
-        self.reaping.clear();
         self.tree.kill();
+        self.hear_the_last();
+        self.refuse_unbegun();
+        self.reaping.clear();
         self.tree.gone().await;
         self.ward.sweep().await;
     }
@@ -190,6 +195,10 @@ impl Conversation {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
+                () = sleep_until(self.heard + WAKE_AFTER), if awaits && !self.is_woken => {
+                    self.is_woken = true;
+                    self.tree.wake();
+                }
                 () = sleep_until(self.heard + ANSWER_WITHIN), if awaits => return Err(io::ErrorKind::TimedOut.into()),
                 () = sleep(IDLE), if is_idle => return Ok(()),
             }
@@ -199,6 +208,7 @@ impl Conversation {
     fn ask(&mut self, command: Command, awaits: bool) -> io::Result<()> {
         if !awaits {
             self.heard = Instant::now();
+            self.is_woken = false;
         }
         let outgoing = match command {
             Command::Fork {
@@ -209,7 +219,6 @@ impl Conversation {
             } => {
                 self.forking.insert(number, reply);
                 Outgoing {
-                    number: Some(number),
                     frame,
                     written: 0,
                     descriptors: descriptors.into(),
@@ -222,7 +231,6 @@ impl Conversation {
                     .field(&pid.to_string())?
                     .framed()?;
                 Outgoing {
-                    number: None,
                     frame,
                     written: 0,
                     descriptors: Vec::new(),
@@ -256,7 +264,10 @@ impl Conversation {
         loop {
             match self.stream.try_read_buf(&mut self.incoming) {
                 Ok(0) => return Ok(false),
-                Ok(_) => self.heard = Instant::now(),
+                Ok(_) => {
+                    self.heard = Instant::now();
+                    self.is_woken = false;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             }
@@ -321,21 +332,37 @@ impl Conversation {
         }
     }
 
-    /// Tells those whose request was not sent, so that they can ask another zygote.
-    fn refuse_unsent(&mut self) {
-        if let Some(Outgoing {
-            number: Some(number),
-            written: 0,
-            ..
-        }) = &self.outgoing
-            && let Some(waiter) = self.forking.remove(number)
+    /// Takes what was said until now. A fork says that it has started before its script begins, and ends where it can
+    /// say so no more: after this no script begins.
+    fn hear_the_last(&mut self) {
+        self.read_the_rest();
+        rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Read).ok();
+        self.read_the_rest();
+    }
+
+    /// Takes what lies in the socket, whatever the runtime knows of it.
+    fn read_the_rest(&mut self) {
+        let mut part = [0; 4096];
+        while let Ok((length, _)) = rustix::net::recv(&self.stream, &mut part, RecvFlags::DONTWAIT)
+            && length > 0
         {
-            waiter.send(Err(ForkError::NotSent)).ok();
+            self.incoming.extend_from_slice(&part[..length]);
+        }
+        while let Ok(Some((reply, length))) = Reply::take(&self.incoming) {
+            self.incoming.drain(..length);
+            self.heed(&reply);
+        }
+    }
+
+    /// Tells those whose script has not begun, so that they can ask another zygote.
+    fn refuse_unbegun(&mut self) {
+        for (_, waiter) in self.forking.drain() {
+            waiter.send(Err(ForkError::NotBegun)).ok();
         }
         self.asked.close();
         while let Ok(command) = self.asked.try_recv() {
             if let Command::Fork { reply, .. } = command {
-                reply.send(Err(ForkError::NotSent)).ok();
+                reply.send(Err(ForkError::NotBegun)).ok();
             }
         }
     }

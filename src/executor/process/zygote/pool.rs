@@ -85,7 +85,7 @@ impl Fork {
             let (theirs, ends) = pipes(launch.stdin.is_some())?;
             match zygote.fork(number, frame, theirs).await {
                 Ok(forked) => return Ok(Tree::forked(forked, ends)),
-                Err(ForkError::NotSent) => {}
+                Err(ForkError::NotBegun) => {}
                 Err(ForkError::Refused(error)) => return Err(error),
             }
         }

@@ -338,9 +338,8 @@ class _Zygote:
                 os.setpgid(pid, pid)
             except OSError:
                 pass
-            self.channel.send(b"started", fields[1], b"%d" % pid)
             if self.notices:
-                # It may have ended before it was among the children, or before the runner knew of it.
+                # It may have ended before it was among the children.
                 self.tell_end(pid)
         return False
 
@@ -357,6 +356,8 @@ class _Zygote:
         """Turns a fork into the process of a call."""
         self.children = set()
         os.setpgid(0, 0)
+        # Said here and not by the parent: nothing of the script runs unless the runner hears of it.
+        self.channel.send(b"started", fields[1], b"%d" % os.getpid())
         if self.notices:
             import signal
 
