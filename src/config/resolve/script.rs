@@ -43,7 +43,7 @@ pub(super) fn resolve(
     };
     let invocation = job.invocation(problems);
     let stdin = job.stdin(problems);
-    let worker = super::worker::resolve(job.script, problems);
+    let worker = super::worker::resolve(tool, job.script, problems);
     Some(Script {
         invocation: invocation?,
         stdin: stdin?,
