@@ -9,7 +9,7 @@
 //! | `stream` | the pipes of a running process |
 //! | `roll` | who is running, and who cannot be killed |
 //! | `unix`, `windows` | the system calls, behind equal signatures |
-//! | `zygote` | warm interpreters, which fork instead of being started |
+//! | `warm` | warm interpreters, which fork for a call or answer it themselves |
 //!
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
 //! knows tools, templates or limits other than time and memory.
@@ -23,10 +23,10 @@ mod stream;
 mod supervisor;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod warm;
 #[cfg(windows)]
 mod windows;
-#[cfg(unix)]
-mod zygote;
 
 #[cfg(unix)]
 use unix as platform;
@@ -39,7 +39,7 @@ pub use roll::Running;
 pub(super) use stops::{Stops, Why};
 pub(super) use supervisor::{Bounds, End, Ended, Leftovers, supervise};
 #[cfg(unix)]
-pub(super) use zygote::{BirthError, Fork, Kind, Zygotes};
+pub(super) use warm::{BirthError, Fork, Kind, Zygotes};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

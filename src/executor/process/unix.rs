@@ -18,7 +18,7 @@ use rustix::process::{
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::sleep;
 
-use super::zygote::Forked;
+use super::warm::Forked;
 use super::{Exit, Launch};
 
 pub(super) use std::os::fd::AsFd as PipeHandle;

@@ -16,12 +16,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::birth::Newborn;
 use super::forked::Forked;
-use super::stamp::Stamp;
+use super::infant::Newborn;
 use super::wire::Reply;
 use crate::executor::process::Exit;
 use crate::executor::process::platform::Tree;
+use crate::executor::process::warm::Stamp;
 use crate::guard::Ward;
 
 /// A zygote that has had nothing to do for so long ends.

@@ -13,18 +13,16 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::birth::{BirthError, Kind, birth};
+use super::birth::birth;
 use super::conversation::{ForkError, Zygote};
 use super::wire::Message;
 use crate::executor::process::Launch;
 use crate::executor::process::platform::{Ends, Tree};
+use crate::executor::process::warm::{BirthError, Kind, pause};
 use crate::guard::MARK_VARIABLE;
 
 /// The most kinds that are kept. Past it the one that was called longest ago goes.
 const MOST: usize = 32;
-
-/// How long a kind whose interpreter failed is left alone, at first and at most; it doubles with each failure.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// How long the ends of all are waited for.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -209,7 +207,7 @@ impl Zygotes {
                 Some(life)
             }
             Err(error) => {
-                let pause = (PAUSE.0 * 2_u32.saturating_pow(slot.failures)).min(PAUSE.1);
+                let pause = pause::after(slot.failures);
                 let program = kind.program.display();
                 if matches!(error, BirthError::Unable(_)) {
                     tracing::warn!(%program, %error, "calls start an interpreter each: it cannot be kept warm");
