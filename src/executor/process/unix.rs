@@ -177,6 +177,17 @@ impl Tree {
         }
     }
 
+    /// The same for one that was just alive: without a system call until there is something to see. Can be dropped at any
+    /// await.
+    pub(super) async fn exit_noticed(&mut self) {
+        loop {
+            watched(&mut self.watch).await;
+            if self.has_leader_exited() {
+                return;
+            }
+        }
+    }
+
     /// Whether the leader is a zombie or reaped. One that was forked counts, too, when nobody can tell any more.
     pub(super) fn has_leader_exited(&self) -> bool {
         self.exit.is_some()

@@ -12,6 +12,14 @@ pub(in crate::executor) enum BirthError {
     /// It could not load what it should.
     #[error("its warm interpreter failed: {0}")]
     Failed(String),
+    /// It could not load its script.
+    #[error("its worker failed: {message}")]
+    NotLoaded {
+        /// Why, in a line.
+        message: String,
+        /// What it printed, and the traceback.
+        printed: Vec<u8>,
+    },
     /// It could not be started.
     #[error("{0}")]
     Start(Arc<io::Error>),

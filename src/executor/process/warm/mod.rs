@@ -3,6 +3,7 @@
 //! | part | owns |
 //! |---|---|
 //! | `zygote` | interpreters that fork for each call (`mode: fork`) |
+//! | `worker` | interpreters that answer call after call (`mode: persistent`) |
 //! | `kind` | what an interpreter is made for |
 //! | `birth_error` | why there is none |
 //! | `pause` | how long one that failed is left alone |
@@ -14,11 +15,13 @@ mod kind;
 mod pause;
 mod said;
 mod stamp;
+mod worker;
 mod zygote;
 
 pub(in crate::executor) use birth_error::BirthError;
 pub(in crate::executor) use kind::Kind;
 use said::Said;
 use stamp::Stamp;
+pub(in crate::executor) use worker::{Ask, Closed, Crew, Given, Job, Pool, Reply, Seat};
 pub(super) use zygote::Forked;
 pub(in crate::executor) use zygote::{Fork, Zygotes};
