@@ -24,7 +24,7 @@ use crate::tool::{
 const MOST: usize = 32;
 
 /// How long the ends of all workers are waited for.
-const END_WITHIN: Duration = Duration::from_secs(6);
+const END_WITHIN: Duration = Duration::from_secs(4);
 
 /// How often a call turns to another worker when the one it had has just ended.
 const ATTEMPTS: usize = 3;

@@ -94,7 +94,10 @@ pub(super) async fn birth(kind: &Kind, worker: &PersistentWorker) -> Result<Newb
         Ok(Ok(FirstWord {
             error: Some(unable),
             ..
-        })) => Err((unable.message, unable.data.traceback)),
+        })) => {
+            catch_up(&mut stderr, &said).await;
+            Err((unable.message, unable.data.traceback))
+        }
         Ok(_) => {
             catch_up(&mut stderr, &said).await;
             Err((

@@ -18,7 +18,7 @@ use crate::executor::process::{End, Exit, Why};
 use crate::guard::Ward;
 
 /// How long a worker that nobody needs any more may take to end by itself.
-const RETIRE_WITHIN: Duration = Duration::from_secs(5);
+const RETIRE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long after its last word a worker may take to end.
 const GONE_WITHIN: Duration = Duration::from_millis(250);
@@ -66,7 +66,6 @@ impl Fate {
 /// Ends the worker and all it has started, and answers its calls.
 pub(super) async fn end(mut worker: Conversation, fate: Fate) {
     worker.pool.gone(&worker.handle, &fate);
-    worker.living.ends(fate.reason());
     if matches!(fate, Fate::Gone) {
         worker.take_unheard().into_iter().for_each(refuse);
     }
@@ -102,7 +101,6 @@ pub(super) struct Leaving {
     pub(super) ward: Ward,
     pub(super) ears: Ears,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
-    /// Counted among those that live until here.
     pub(super) living: Living,
 }
 
@@ -172,6 +170,7 @@ impl Leaving {
         swept: u32,
         is_stuck: bool,
     ) -> Vec<(Entry, Box<dyn Send>)> {
+        self.living.ends(fate.reason());
         let exit = self.tree.exit();
         if !matches!(fate, Fate::Retired(_)) {
             tracing::info!(

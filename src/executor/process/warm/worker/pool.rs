@@ -168,8 +168,9 @@ impl Pool {
         if state.is_closed || self.crew.stop.is_cancelled() {
             return Err(stopping());
         }
-        if let Some(handle) = state.take_seat(&self.worker) {
-            if state.members.iter().all(|member| member.load > 0) {
+        if let Some((handle, load)) = state.take_seat(&self.worker) {
+            if load > 1 {
+                // It shares a worker, and need not.
                 self.start_missing(&mut state, 1);
             }
             self.counters.called();
@@ -281,7 +282,7 @@ impl Pool {
     /// Gives the seats there are to those who wait, in their order.
     fn seat_waiting(self: &Arc<Self>, state: &mut State) {
         while !state.waiting.is_empty()
-            && let Some(handle) = state.take_seat(&self.worker)
+            && let Some((handle, _)) = state.take_seat(&self.worker)
         {
             let Some(waiting) = state.waiting.pop_front() else {
                 return;
@@ -403,14 +404,14 @@ impl State {
     }
 
     /// A seat at the worker with least to do; of several at the one that was here first, so that the others may become
-    /// idle.
-    fn take_seat(&mut self, worker: &PersistentWorker) -> Option<Arc<Handle>> {
+    /// idle. Also says how many calls have a seat there now.
+    fn take_seat(&mut self, worker: &PersistentWorker) -> Option<(Arc<Handle>, u32)> {
         let has_room =
             |member: &&mut Member| !member.is_leaving && member.load < worker.multiplex.get();
         let member = self.members.iter_mut().filter(has_room);
         let member = member.min_by_key(|member| member.load)?;
         member.load += 1;
-        Some(Arc::clone(&member.handle))
+        Some((Arc::clone(&member.handle), member.load))
     }
 
     /// Takes back a seat. Says why its worker is to be replaced, if it is.

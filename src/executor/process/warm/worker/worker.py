@@ -97,7 +97,7 @@ class Context:
 
     def progress(self, done, total=None, message=""):
         """Tells how far the call is."""
-        figures = "%g" % done if total is None else "%g/%g" % (done, total)
+        figures = _plain(done) if total is None else _plain(done) + "/" + _plain(total)
         self._say("::progress %s %s" % (figures, message))
 
     def warning(self, text):
@@ -107,6 +107,11 @@ class Context:
     def _say(self, line):
         line = " ".join(line.split()) + "\n"
         _wire.send((_LOG % (self._number, _encode(line))).encode("utf-8", "replace"))
+
+
+def _plain(number):
+    """A number without an exponent."""
+    return ("%.6f" % number).rstrip("0").rstrip(".")
 
 
 class _Script:
@@ -244,7 +249,7 @@ def _flush():
 class _OneByOne:
     """Answers one call after the other, in the main thread."""
 
-    NAMES = {"traceparent": "TRACEPARENT", "tracestate": "TRACESTATE", "baggage": "BAGGAGE"}
+    NAMES = {"traceparent": b"TRACEPARENT", "tracestate": b"TRACESTATE", "baggage": b"BAGGAGE"}
 
     def __init__(self, script):
         self.script = script
@@ -259,17 +264,17 @@ class _OneByOne:
 
     def tell(self, params):
         """Sets the variables that a script has in a process of its own."""
-        os.environ["GANTZ_DEADLINE_MS"] = str(params["deadline_ms"])
+        os.environb[b"GANTZ_DEADLINE_MS"] = b"%d" % params["deadline_ms"]
         if params["client"] != self.client:
             self.client = params["client"]
-            os.environ["GANTZ_CLIENT"] = self.client
+            os.environb[b"GANTZ_CLIENT"] = self.client.encode()
         trace = params.get("trace", {})
         if trace != self.trace:
             for name, variable in self.NAMES.items():
                 if name in trace:
-                    os.environ[variable] = trace[name]
+                    os.environb[variable] = trace[name].encode()
                 elif name in self.trace:
-                    os.environ.pop(variable, None)
+                    os.environb.pop(variable, None)
             self.trace = trace
 
     def answer(self, number, params):
