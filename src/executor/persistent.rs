@@ -117,7 +117,7 @@ impl Workers {
     /// Ends all workers, after their calls have ended, and waits for it.
     pub(super) async fn close(&self) {
         for slot in self.pools().by_tool.values() {
-            slot.pool.close(true);
+            slot.pool.close();
         }
         self.crew.stop.cancel();
         self.crew.living.close();
@@ -143,7 +143,7 @@ impl Pools {
         for slot in gone {
             let is_shared = |other: &Slot| Arc::ptr_eq(&other.pool, &slot.pool);
             if !self.by_tool.values().any(is_shared) {
-                slot.pool.close(false);
+                slot.pool.let_go();
             }
         }
     }

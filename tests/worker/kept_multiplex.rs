@@ -86,7 +86,7 @@ async fn a_call_that_is_called_off_is_told_so_and_the_others_go_on() {
     assert_eq!(late.warnings, ["cleaned up"]);
     let failure = late.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
-    assert_eq!(failure.data["exit_code"], 1);
+    assert!(!failure.data.contains_key("exit_code"), "nothing exited");
     cancel.cancel();
     let failure = cancelled.await.unwrap().result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Cancelled);

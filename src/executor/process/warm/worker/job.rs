@@ -122,12 +122,11 @@ impl Active {
         }
     }
 
-    /// How it ended, where its worker lives on: in the way it was asked to, or by itself.
+    /// How it ended, where its worker lives on: as it was asked to, or by itself.
     pub(super) fn end(&self) -> End {
-        let exit = self.status.map(Exit::Code);
         match self.why {
-            Some(why) => End::Stopped(why, exit.filter(|exit| *exit != Exit::Code(0))),
-            None => End::Exited(exit.unwrap_or(Exit::Unknown)),
+            Some(why) => End::Stopped(why, None),
+            None => End::Exited(self.status.map_or(Exit::Unknown, Exit::Code)),
         }
     }
 

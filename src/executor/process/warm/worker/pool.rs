@@ -61,7 +61,10 @@ struct State {
     failures: u32,
     /// Whether somebody looks at the files.
     is_watched: bool,
+    /// Whether the runner stops.
     is_closed: bool,
+    /// Whether nobody calls any more but those who are here.
+    is_unused: bool,
 }
 
 struct Member {
@@ -246,12 +249,9 @@ impl Pool {
             due: None,
             is_leaving: false,
         });
-        if state.is_closed {
-            state.dismiss_all(Reason::Shutdown);
-        } else {
-            state.dismiss_one();
-        }
+        state.dismiss_one();
         self.seat_waiting(&mut state);
+        state.dismiss_idle();
         if !state.is_watched {
             state.is_watched = true;
             self.crew.living.spawn(Arc::clone(self).watch());
@@ -300,6 +300,7 @@ impl Pool {
         let mut state = self.state();
         let due = state.leave_seat(handle);
         self.seat_waiting(&mut state);
+        state.dismiss_idle();
         let (error, _) = state
             .failed
             .as_ref()
@@ -373,16 +374,19 @@ impl Pool {
         }
     }
 
-    /// Ends the workers, each after the calls it has. No more are started.
-    pub(in crate::executor) fn close(&self, is_shutdown: bool) {
+    /// Ends the workers, each after the calls it has. No more are started, and who waits for one has none.
+    pub(in crate::executor) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
         state.waiting.clear();
-        state.dismiss_all(if is_shutdown {
-            Reason::Shutdown
-        } else {
-            Reason::Unused
-        });
+        state.dismiss_idle();
+    }
+
+    /// Ends the workers once the calls that are here have ended, those that wait included.
+    pub(in crate::executor) fn let_go(&self) {
+        let mut state = self.state();
+        state.is_unused = true;
+        state.dismiss_idle();
     }
 
     /// Every step leaves the state whole, so a panic elsewhere does not spoil it.
@@ -438,15 +442,18 @@ impl State {
         }
     }
 
-    fn dismiss_all(&mut self, reason: Reason) {
-        for member in &mut self.members {
-            member.due.get_or_insert(reason);
-            member.is_leaving = true;
+    /// Lets go of those that have no call, where none is to come.
+    fn dismiss_idle(&mut self) {
+        if !(self.is_closed || self.is_unused) || !self.waiting.is_empty() {
+            return;
         }
+        let reason = if self.is_closed {
+            Reason::Shutdown
+        } else {
+            Reason::Unused
+        };
         let idle = self.members.extract_if(.., |member| member.load == 0);
-        for member in idle {
-            member.handle.retire(reason);
-        }
+        idle.for_each(|member| member.handle.retire(reason));
     }
 
     fn dismiss(&mut self, handle: &Arc<Handle>, reason: Reason) {

@@ -13,6 +13,9 @@ const LONGEST_HEAD: usize = 96;
 /// The longest error, in bytes.
 const LONGEST_ERROR: usize = 1024;
 
+/// `null` and what closes a message, in bytes.
+const LONGEST_NULL: usize = 6;
+
 /// The part of nonsense that is shown, in bytes.
 const SHOWN: usize = 60;
 
@@ -143,102 +146,34 @@ impl Reader {
     }
 
     /// Takes some of `bytes`, and returns the others.
-    fn step<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        tell: &mut impl FnMut(Event<'_>) -> Result<(), Nonsense>,
-    ) -> Result<&'a [u8], Nonsense> {
-        let line_end = || bytes.iter().position(|byte| *byte == b'\n');
-        match &mut self.state {
+    fn step<'a>(&mut self, bytes: &'a [u8], tell: &mut Tell<'_>) -> Result<&'a [u8], Nonsense> {
+        // What is between two messages comes after each of these, unless they say something else.
+        let (state, rest) = match std::mem::replace(&mut self.state, State::Head) {
             State::Head => return self.begin(bytes),
-            State::Value(head) => {
-                let head = *head;
-                self.state = match (head.what, bytes[0]) {
-                    (What::Error, _) => State::Error(head, Vec::new()),
-                    (_, b'n') => State::Null(head, Vec::new()),
-                    (What::Log, b'"') => State::Text(head, Unescape::default()),
-                    (What::Log, _) => return Err(Nonsense::Unfinished),
-                    (_, b'"') if !self.keeps_json => State::Text(head, Unescape::default()),
-                    _ => State::Raw(head, Vec::new()),
-                };
-                let is_text = matches!(self.state, State::Text(..));
-                return Ok(&bytes[usize::from(is_text)..]);
+            State::Value(head) => self.value(head, bytes)?,
+            State::Text(head, unescape) => text(head, unescape, bytes, tell)?,
+            State::Closing(head, closing) => close(head, closing, bytes, tell)?,
+            State::Raw(head, held) => raw(head, held, bytes, tell)?,
+            State::Null(head, held) => null(head, held, bytes, tell)?,
+            State::Error(head, held) => error(head, held, bytes, tell)?,
+        };
+        self.state = state;
+        Ok(rest)
+    }
+
+    /// Looks at the first byte of a value, which says what it is.
+    fn value<'a>(&self, head: Head, bytes: &'a [u8]) -> Step<'a> {
+        let is_text = bytes.first() == Some(&b'"');
+        Ok(match head.what {
+            What::Error => (State::Error(head, Vec::new()), bytes),
+            What::Log if !is_text => return Err(Nonsense::Unfinished),
+            What::Result | What::Item if is_text && self.keeps_json => {
+                (State::Raw(head, Vec::new()), bytes)
             }
-            State::Text(head, unescape) => {
-                let (head, mut told) = (*head, Ok(()));
-                let end = unescape.push(bytes, |text| {
-                    if told.is_ok() {
-                        told = tell(head.printed(text));
-                    }
-                });
-                told?;
-                let Some(end) = end.map_err(|_| Nonsense::Unfinished)? else {
-                    return Ok(&[]);
-                };
-                self.state = State::Closing(head, head.what.closing());
-                return Ok(&bytes[end..]);
-            }
-            State::Closing(head, closing) => {
-                if let [next, left @ ..] = *closing {
-                    if bytes[0] != *next {
-                        return Err(Nonsense::Unfinished);
-                    }
-                    *closing = left;
-                } else if bytes[0] == b'\n' {
-                    tell(head.ended(false))?;
-                    self.state = State::Head;
-                } else {
-                    return Err(Nonsense::Unfinished);
-                }
-                return Ok(&bytes[1..]);
-            }
-            State::Raw(head, held) => {
-                let (head, closing) = (*head, head.what.closing());
-                let Some(end) = line_end() else {
-                    return Self::hold_back(head, held, bytes, tell).map(|()| &[][..]);
-                };
-                Self::hold_back(head, held, &bytes[..end], tell)?;
-                if held.as_slice() != closing {
-                    return Err(Nonsense::Unfinished);
-                }
-                tell(head.ended(false))?;
-                self.state = State::Head;
-                Ok(&bytes[end + 1..])
-            }
-            State::Null(head, held) => {
-                let head = *head;
-                let end = line_end();
-                held.extend_from_slice(&bytes[..end.unwrap_or(bytes.len()).min(8)]);
-                let is_null = held.strip_prefix(b"null") == Some(head.what.closing());
-                match end {
-                    None if held.len() <= 8 => Ok(&[]),
-                    Some(end) if is_null => {
-                        if head.what == What::Item {
-                            tell(head.printed(b"null"))?;
-                        }
-                        tell(head.ended(true))?;
-                        self.state = State::Head;
-                        Ok(&bytes[end + 1..])
-                    }
-                    _ => Err(Nonsense::Unfinished),
-                }
-            }
-            State::Error(head, held) => {
-                let head = *head;
-                let end = line_end();
-                let part = &bytes[..end.unwrap_or(bytes.len())];
-                if held.len() + part.len() > LONGEST_ERROR {
-                    return Err(Nonsense::Unfinished);
-                }
-                held.extend_from_slice(part);
-                let Some(end) = end else {
-                    return Ok(&[]);
-                };
-                tell(Event::Failed(head.number, status(held)?))?;
-                self.state = State::Head;
-                Ok(&bytes[end + 1..])
-            }
-        }
+            _ if is_text => (State::Text(head, Unescape::default()), &bytes[1..]),
+            _ if bytes.first() == Some(&b'n') => (State::Null(head, Vec::new()), bytes),
+            _ => (State::Raw(head, Vec::new()), bytes),
+        })
     }
 
     /// Takes the beginning of a message.
@@ -263,33 +198,120 @@ impl Reader {
             None => Err(unknown(&self.head)),
         }
     }
+}
 
-    /// Tells what is known to belong to the value: all but as many bytes as close a message.
-    fn hold_back(
-        head: Head,
-        held: &mut Vec<u8>,
-        bytes: &[u8],
-        tell: &mut impl FnMut(Event<'_>) -> Result<(), Nonsense>,
-    ) -> Result<(), Nonsense> {
-        let most = head.what.closing().len();
-        if let Some(sure) = bytes.len().checked_sub(most) {
-            for part in [held.as_slice(), &bytes[..sure]] {
-                if !part.is_empty() {
-                    tell(head.printed(part))?;
-                }
-            }
-            held.clear();
-            held.extend_from_slice(&bytes[sure..]);
-            return Ok(());
-        }
-        held.extend_from_slice(bytes);
-        let surplus = held.len().saturating_sub(most);
-        if surplus > 0 {
-            tell(head.printed(&held[..surplus]))?;
-            held.drain(..surplus);
-        }
-        Ok(())
+/// What is told of what is read.
+type Tell<'t> = dyn FnMut(Event<'_>) -> Result<(), Nonsense> + 't;
+
+/// What comes next, and the bytes that are left.
+type Step<'a> = Result<(State, &'a [u8]), Nonsense>;
+
+/// Bytes up to the end of the line, and those after it, if the line ends here.
+fn line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&bytes[..end], Some(&bytes[end + 1..])),
+        None => (bytes, None),
     }
+}
+
+fn text<'a>(head: Head, mut unescape: Unescape, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+    let mut told = Ok(());
+    let end = unescape.push(bytes, |text| {
+        if told.is_ok() {
+            told = tell(head.printed(text));
+        }
+    });
+    told?;
+    Ok(match end.map_err(|_| Nonsense::Unfinished)? {
+        Some(end) => (State::Closing(head, head.what.closing()), &bytes[end..]),
+        None => (State::Text(head, unescape), &[]),
+    })
+}
+
+/// What closes a message, and the end of its line.
+fn close<'a>(head: Head, closing: &'static [u8], bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+    match (closing, bytes) {
+        ([], [b'\n', rest @ ..]) => {
+            tell(head.ended(false))?;
+            Ok((State::Head, rest))
+        }
+        ([next, closing @ ..], [byte, rest @ ..]) if next == byte => {
+            Ok((State::Closing(head, closing), rest))
+        }
+        _ => Err(Nonsense::Unfinished),
+    }
+}
+
+fn raw<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+    let (part, rest) = line(bytes);
+    hold_back(head, &mut held, part, tell)?;
+    let Some(rest) = rest else {
+        return Ok((State::Raw(head, held), &[]));
+    };
+    if held != head.what.closing() {
+        return Err(Nonsense::Unfinished);
+    }
+    tell(head.ended(false))?;
+    Ok((State::Head, rest))
+}
+
+/// Tells what is known to belong to the value: all but as many bytes as close a message.
+fn hold_back(
+    head: Head,
+    held: &mut Vec<u8>,
+    bytes: &[u8],
+    tell: &mut Tell<'_>,
+) -> Result<(), Nonsense> {
+    let most = head.what.closing().len();
+    if let Some(sure) = bytes.len().checked_sub(most) {
+        for part in [held.as_slice(), &bytes[..sure]] {
+            if !part.is_empty() {
+                tell(head.printed(part))?;
+            }
+        }
+        held.clear();
+        held.extend_from_slice(&bytes[sure..]);
+        return Ok(());
+    }
+    held.extend_from_slice(bytes);
+    let surplus = held.len().saturating_sub(most);
+    if surplus > 0 {
+        tell(head.printed(&held[..surplus]))?;
+        held.drain(..surplus);
+    }
+    Ok(())
+}
+
+fn null<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+    let (part, rest) = line(bytes);
+    if held.len() + part.len() > LONGEST_NULL {
+        return Err(Nonsense::Unfinished);
+    }
+    held.extend_from_slice(part);
+    let Some(rest) = rest else {
+        return Ok((State::Null(head, held), &[]));
+    };
+    if held.strip_prefix(b"null") != Some(head.what.closing()) {
+        return Err(Nonsense::Unfinished);
+    }
+    if head.what == What::Item {
+        tell(head.printed(b"null"))?;
+    }
+    tell(head.ended(true))?;
+    Ok((State::Head, rest))
+}
+
+fn error<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+    let (part, rest) = line(bytes);
+    if held.len() + part.len() > LONGEST_ERROR {
+        return Err(Nonsense::Unfinished);
+    }
+    held.extend_from_slice(part);
+    let Some(rest) = rest else {
+        return Ok((State::Error(head, held), &[]));
+    };
+    tell(Event::Failed(head.number, status(&held)?))?;
+    Ok((State::Head, rest))
 }
 
 impl Head {

@@ -230,12 +230,20 @@ def _end(number, status):
     _wire.send(message.encode())
 
 
-def _own_frames(error):
-    """The traceback without the frames of this file."""
+def _stripped(error):
+    """The error, with the frames of this file taken off its traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    return trace
+    return error.with_traceback(trace)
+
+
+def _told(error):
+    """The error as an interpreter would print it."""
+    import traceback
+
+    error = _stripped(error)
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def _flush():
@@ -290,7 +298,8 @@ class _OneByOne:
             _flush()
             return _end(number, status)
         except BaseException as error:
-            sys.excepthook(type(error), error, _own_frames(error))
+            error = _stripped(error)
+            sys.excepthook(type(error), error, error.__traceback__)
             _flush()
             return _end(number, 1)
         _flush()
@@ -371,7 +380,7 @@ class _SideBySide:
             status, text = _exit_status(error)
             message = None
         except BaseException as error:
-            text = self.told(error)
+            text = "" if isinstance(error, self.asyncio.CancelledError) else _told(error)
             message = None
         finally:
             self.tasks.pop(number, None)
@@ -381,13 +390,6 @@ class _SideBySide:
         if text:
             _wire.send((_LOG % (number, _encode(text))).encode("utf-8", "replace"))
         _end(number, status)
-
-    def told(self, error):
-        if isinstance(error, self.asyncio.CancelledError):
-            return ""
-        import traceback
-
-        return "".join(traceback.format_exception(type(error), error, _own_frames(error)))
 
 
 def _main():
@@ -403,10 +405,7 @@ def _main():
         if isinstance(error, _Unable):
             text, told = "", str(error)
         else:
-            import traceback
-
-            trace = _own_frames(error)
-            text = "".join(traceback.format_exception(type(error), error, trace))
+            text = _told(error)
             told = text.rstrip().rpartition("\n")[2]
         failure = {"code": 1, "message": told, "data": {"traceback": text[-32768:]}}
         answer = {"jsonrpc": "2.0", "id": message["id"], "error": failure}
