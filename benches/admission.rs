@@ -101,6 +101,7 @@ fn tool(max_parallel: u32, queue_size: u32, buckets: Vec<BucketUse>) -> ToolLimi
         timeout: Duration::from_secs(30),
         max_timeout: None,
         progress_extends_timeout: None,
+        connect: None,
         total: None,
         kill_grace: Duration::from_secs(5),
     }

@@ -57,6 +57,7 @@ fn tool() -> ToolLimits {
         timeout: Duration::from_secs(30),
         max_timeout: None,
         progress_extends_timeout: None,
+        connect: None,
         total: None,
         kill_grace: Duration::from_secs(5),
     }

@@ -67,7 +67,7 @@ pub use self::journal::Journal;
 use self::pages::Pages;
 pub use self::status::{
     BreakerStatus, CacheStatus, DatabaseStatus, GroupStatus, ObservedStatus, RateStatus,
-    Recommendation, Status, StuckProcess, ToolStatus,
+    Recommendation, Status, StuckProcess, ToolStatus, WarmStatus,
 };
 use crate::executor::Executor;
 use crate::metrics::{Batches, Metrics};
