@@ -223,7 +223,9 @@ mod tests {
         assert!(text.contains("operation_errors_total{operation_type=\"idle\"} 0\n"));
         assert!(text.contains("operation_duration_seconds_count{operation_type=\"idle\"} 0\n"));
         let operations = metrics.operations.read().unwrap();
-        let made = operations.values().filter(|counted| counted.get().is_some());
+        let made = operations
+            .values()
+            .filter(|counted| counted.get().is_some());
         assert_eq!(made.count(), 1);
     }
 

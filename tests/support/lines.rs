@@ -123,7 +123,11 @@ impl LineClient {
             for thread in fs::read_dir(format!("/proc/{process}/task")).unwrap() {
                 let children = thread.unwrap().path().join("children");
                 let children = fs::read_to_string(children).unwrap_or_default();
-                processes.extend(children.split_whitespace().map(|id| id.parse::<u32>().unwrap()));
+                processes.extend(
+                    children
+                        .split_whitespace()
+                        .map(|id| id.parse::<u32>().unwrap()),
+                );
             }
         }
         resident

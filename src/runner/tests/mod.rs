@@ -221,39 +221,3 @@ impl Bench {
         snapshot.running == 0 && snapshot.waiting == 0 && self.runner.cache.flights() == 0
     }
 }
-
-#[test]
-fn zz_sizes() {
-    use crate::tool::*;
-    macro_rules! p { ($($t:ty),*) => { $( eprintln!("{:6} {}", size_of::<$t>(), stringify!($t)); )* } }
-    p!(
-        Tool,
-        ToolName,
-        ToolLimits,
-        RetryPolicy,
-        Option<BreakerRules>,
-        Option<CacheRules>,
-        Option<Confirmation>,
-        Option<PageRules>,
-        TaskRules,
-        Action,
-        Script,
-        Http,
-        Sql,
-        Invocation,
-        Program,
-        OutputRules,
-        Origins,
-        Parameters,
-        Parameter,
-        crate::metrics::Operation,
-        crate::metrics::Histogram,
-        crate::metrics::Observed,
-        crate::tool::template::ShellTemplate,
-        Environment,
-        Stdin,
-        Option<Worker>,
-        Vec<Icon>,
-        serde_json::Value
-    );
-}
