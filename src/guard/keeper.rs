@@ -1,7 +1,8 @@
 //! What a guard does until its child has ended.
 
-use std::io::{PipeReader, Write};
+use std::io::PipeReader;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
