@@ -118,13 +118,13 @@ impl SqlExecutor {
             },
         );
         let stop = CancellationToken::new();
-        let work = work(
+        let work = Box::pin(work(
             self.pool(&sql.database),
             call.clone(),
             jobs,
             self.clone(),
             stop.clone(),
-        );
+        ));
         let (answer, answered) = oneshot::channel();
         let supervisor = async move {
             supervise(work, given_up, stop, answer).await;
