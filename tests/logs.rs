@@ -172,25 +172,15 @@ fn every_line_is_json_where_that_is_asked_for() {
     assert_eq!(count("serving one client on standard input"), 1, "{said}");
     assert_eq!(count("for a client that starts it itself:\n{"), 1, "{said}");
 
-    // A file with warnings, a broken one, and one that is not there.
-    for (text, level, beginning) in [
-        ("tools: [", "ERROR", "error: "),
-        (
-            "surprise: 1\ntools: [{name: a, description: A, script: {command: 'true'}}]",
-            "ERROR",
-            "error: ",
-        ),
-    ] {
+    // A file that is no YAML, and one with a mistake in it.
+    for text in ["tools: [", "tools: [{name: a}]"] {
         fs::write(folder.path().join("gantz.yaml"), text).unwrap();
-        let output = runner(
-            folder.path(),
-            &["serve", "--port", "0", "--log-format", "json"],
-        );
+        let words = ["serve", "--port", "0", "--log-format", "json"];
+        let output = runner(folder.path(), &words);
         let said = texts(&output).1;
-        let messages = self::messages(&said);
-        let found = messages
-            .iter()
-            .any(|(of, text)| of == level && text.starts_with(beginning));
+        let is_told =
+            |(level, text): &(String, String)| level == "ERROR" && text.starts_with("error: ");
+        let found = self::messages(&said).iter().any(is_told);
         assert!(!output.status.success() && found, "{said}");
     }
     let output = runner(

@@ -6,6 +6,10 @@ use super::script::Time;
 use super::verdict::millis;
 use crate::tool::{Call, Failure, FailureCode, remedy, spoken};
 
+/// What a call that only reads gets at most to end by itself when the runner stops: those that are almost done are answered,
+/// and nobody waits for the others.
+pub(super) const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// Why a call was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {

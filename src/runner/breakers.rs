@@ -70,15 +70,12 @@ impl Breakers {
         let mut all = self.all();
         let all = &mut *all;
         let now = Instant::now();
-        let breaker = match all.by_name.get_mut(&rules.name) {
-            Some(breaker) => breaker,
-            None => {
-                all.made += 1;
-                let fresh = Breaker::of_number(all.made);
-                all.by_name.entry(rules.name.clone()).or_insert(fresh)
-            }
-        };
-        step(breaker, now)
+        if let Some(breaker) = all.by_name.get_mut(&rules.name) {
+            return step(breaker, now);
+        }
+        all.made += 1;
+        let fresh = Breaker::of_number(all.made);
+        step(all.by_name.entry(rules.name.clone()).or_insert(fresh), now)
     }
 
     /// Forgets what is known by names that no tool of `catalog` has.

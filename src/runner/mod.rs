@@ -11,7 +11,7 @@
 //! | `confirmation` | no call without the word of a person that it needs |
 //! | `carrier` | what carries an attempt out |
 //! | `answer` | what all of it comes to |
-//! | `pages` | of a list, the part that is asked for |
+//! | `pages`, `stored_list` | of a list, the part that is asked for; where it is stored for all who get it |
 //! | `account` | what of it is counted |
 //! | `exposition` | all figures of the runner, for Prometheus |
 //! | `status`, `advice` | the same for people and models, and what to make of it |

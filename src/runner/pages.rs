@@ -134,7 +134,7 @@ impl Pages {
             }
         }
         match output.structured {
-            Some(Value::Array(items)) => self.keep(asked, items, list, warnings).await,
+            Some(Value::Array(items)) => Box::pin(self.keep(asked, items, list, warnings)).await,
             _ => no_pages(asked, output, &NoList::SomethingElse.into(), warnings),
         }
     }

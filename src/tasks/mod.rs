@@ -8,6 +8,7 @@
 //! | `entry` | [`Entry`]: a task that is under way, and its end |
 //! | `database` | the embedded database: what is written down, and when it is safe |
 //! | `rows` | the same, as rows |
+//! | `file` | the files of stored outputs, and what their names say |
 //! | `instance` | which runners of one file live, by the locks they hold |
 //! | `upkeep` | what is done from time to time: partial output, expiry, tasks of runners that died |
 //!

@@ -147,6 +147,23 @@ async fn sqlite_stops_a_statement_without_end() {
 }
 
 #[tokio::test]
+async fn a_runner_that_stops_does_not_wait_for_a_query_that_only_reads() {
+    let tools = one("", ENDLESS) + "    kill_grace: 10m\n    timeout: 10m\n";
+    let world = World::sqlite("", &tools).await;
+    let stopping = async {
+        while world.runner.load().running == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        world.runner.drain().await
+    };
+    let both = async { tokio::join!(world.failure(nothing()), stopping) };
+    let (failure, stragglers) = timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(failure.code, FailureCode::Cancelled);
+    assert!(failure.message.contains("stopping"), "{failure:?}");
+    assert!(stragglers.is_empty());
+}
+
+#[tokio::test]
 async fn no_more_connections_are_used_than_there_may_be() {
     let tools = one("", "query: 'SELECT pg_sleep(0.2), pg_backend_pid() AS pid'")
         + "    concurrency: { max_parallel: 20 }\nconcurrency: { max_parallel: 20 }\n";

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::Execution;
-use super::given_up::GivenUp;
+use super::given_up::{GivenUp, LAST_MOMENT};
 use super::output::{Capture, Recording, must_be_whole};
 use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
@@ -164,8 +164,8 @@ impl HttpExecutor {
         })
     }
 
-    /// Takes no new calls and waits until all are answered: requests that only read are given up at once, the others get
-    /// their tools' `kill_grace` but at most `grace`.
+    /// Takes no new calls and waits until all are answered: all get their tools' `kill_grace` but at most `grace`, and
+    /// requests that only read a moment of it.
     pub async fn drain(&self, grace: Option<Duration>) {
         self.0
             .draining
@@ -175,11 +175,11 @@ impl HttpExecutor {
     }
 }
 
-/// How long a request may go on when the runner stops. One that changes nothing (RFC 9110, section 9.2.1) can be given up at
-/// once; of any other nobody would know whether it was carried out.
+/// How long a request may go on when the runner stops. One that changes nothing (RFC 9110, section 9.2.1) loses nothing by being
+/// given up; of any other nobody would know whether it was carried out.
 fn grace(http: &Http, time: &Time) -> Duration {
     if http.method.is_safe() {
-        Duration::ZERO
+        time.grace.min(LAST_MOMENT)
     } else {
         time.grace
     }

@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::Execution;
-use super::given_up::GivenUp;
+use super::given_up::{GivenUp, LAST_MOMENT};
 use super::output::Recorded;
 use super::prepare::argument_error;
 use super::script::{Time, bug, recording, refusal};
@@ -110,21 +110,21 @@ impl SqlExecutor {
             abandoned,
             self.0.draining.subscribe(),
             time.timeout,
-            // What only reads loses nothing by being stopped at once.
+            // What only reads loses nothing by being stopped.
             if sql.read_only {
-                Duration::ZERO
+                time.grace.min(LAST_MOMENT)
             } else {
                 time.grace
             },
         );
         let stop = CancellationToken::new();
-        let work = work(
+        let work = Box::pin(work(
             self.pool(&sql.database),
             call.clone(),
             jobs,
             self.clone(),
             stop.clone(),
-        );
+        ));
         let (answer, answered) = oneshot::channel();
         let supervisor = async move {
             supervise(work, given_up, stop, answer).await;
@@ -177,8 +177,8 @@ impl SqlExecutor {
         loads
     }
 
-    /// Takes no new calls and waits until all have ended, at the latest a few seconds after they were stopped: queries that
-    /// only read are stopped at once, the others after their tools' `kill_grace` but at most `grace`.
+    /// Takes no new calls and waits until all have ended, at the latest a few seconds after they were stopped: they are after
+    /// their tools' `kill_grace` but at most `grace`, and queries that only read after a moment of it.
     pub async fn drain(&self, grace: Option<Duration>) {
         let most = grace.unwrap_or(Duration::MAX);
         self.0.draining.send_replace(Some(most));

@@ -65,7 +65,7 @@ impl News {
         while self.progress.changed().await.is_ok() {
             self.catch_up(to);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Hands on what was not handed on yet.

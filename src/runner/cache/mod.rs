@@ -74,7 +74,7 @@ impl Cache {
         counters.cache.add(found.word());
         match found {
             Found::Kept(kept) => hit(call, &kept),
-            Found::Seat(seat) => seat.wait(call).await,
+            Found::Seat(seat) => Box::pin(seat.wait(call)).await,
             Found::Alone => engine.answer(call).await,
         }
     }

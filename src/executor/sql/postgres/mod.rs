@@ -182,11 +182,12 @@ impl Postgres {
     async fn kept_from(&self, patience: Patience) -> String {
         let left = patience.left();
         sleep(REFUSED_AFTER.min(left / 4)).await;
-        if let Some(why) = self.refused().await {
+        // Seldom come to, both, and too large to be carried along by each statement.
+        if let Some(why) = Box::pin(self.refused()).await {
             return why;
         }
         sleep(patience.left().saturating_sub(left / 2)).await;
-        match PgConnection::connect_with(&self.connect).await {
+        match Box::pin(PgConnection::connect_with(&self.connect)).await {
             Err(error) => reason(&error),
             Ok(connection) => {
                 drop(connection.close().await);
