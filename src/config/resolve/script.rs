@@ -300,11 +300,15 @@ impl Job<'_> {
     /// The shell: `/bin/sh` unless set.
     fn interpreter(&self, problems: &mut Problems) -> Option<Program> {
         let Some(given) = &self.script.interpreter else {
-            return Some(self.context.programs.resolve(
-                "/bin/sh",
-                &self.environment,
-                self.folder(),
-            ));
+            let program =
+                self.context
+                    .programs
+                    .resolve("/bin/sh", &self.environment, self.folder());
+            // Windows has none, and neither have the smallest containers.
+            if let Some(shell) = &self.script.shell {
+                self.warn_of_missing_program(shell.span, &program, problems);
+            }
+            return Some(program);
         };
         refuse_placeholder(&given.value, "interpreter", problems);
         if base_name(&given.text) == "busybox"
