@@ -10,7 +10,7 @@ use runner::diagnostic::Severity;
 use runner::tool::template::Safety;
 use runner::tool::{
     Action, FailureCode, Invocation, OnLimit, OnOverflow, Origin, OutputFormat, ParameterType,
-    Script, Stdin, Tool,
+    Script, Stdin, Tool, Worker,
 };
 use serde_json::json;
 
@@ -610,4 +610,46 @@ tools:
     assert_eq!(breaker.recovery_timeout, Duration::from_secs(30));
     assert_eq!(breaker.half_open_requests.get(), 3);
     assert_eq!(tool(&loaded(&text("false")), "longer").cache, None);
+}
+
+/// What workers cannot answer at once would wait for them in a place; so the one follows from the other.
+#[test]
+fn workers_that_stay_and_max_parallel_follow_from_each_other() {
+    let kept = |concurrency: &str, worker: &str| {
+        let text = one(&format!(
+            "{concurrency} script: {{ command: python3, args: [t.py], worker: {{ mode: persistent, {worker} }} }}"
+        ));
+        let loaded = loaded(&format!("concurrency: {{ max_parallel: 40 }}\n{text}"));
+        let tool = tool(&loaded, "t");
+        let Some(Worker::Persistent(worker)) = &script(tool).worker else {
+            panic!("it is kept")
+        };
+        let origin = tool.origins.of("concurrency.max_parallel").clone();
+        (
+            worker.size.get(),
+            worker.multiplex.get(),
+            tool.limits.max_parallel.get(),
+            origin,
+        )
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = u32::try_from(cores.min(8)).unwrap();
+    assert_eq!(kept("", ""), (cores, 1, cores, Origin::Default));
+    let at_size = Origin::File {
+        line: 2,
+        column: 106,
+    };
+    assert_eq!(kept("", "size: 3, multiplex: 5"), (3, 5, 15, at_size));
+    let given = |max: u32| format!("concurrency: {{ max_parallel: {max} }},");
+    for (max, worker, expected) in [
+        (5, "", (5, 1, 5)),
+        (5, "multiplex: 2", (3, 2, 5)),
+        (20, "", (8, 1, 20)),
+        (2, "size: 4", (4, 1, 2)),
+    ] {
+        let (size, multiplex, max_parallel, _) = kept(&given(max), worker);
+        assert_eq!((size, multiplex, max_parallel), expected, "{max} {worker}");
+    }
+    // Of more than the runner runs at all, no tool gets a promise.
+    assert_eq!(kept("", "size: 50").2, 40);
 }

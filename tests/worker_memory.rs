@@ -49,18 +49,33 @@ async fn an_answer_of_a_hundred_megabytes_is_never_whole_in_memory() {
         draft.arguments = serde_json::json!({ "as": what });
         draft.call()
     };
-    executor.run(&call("nothing"), ()).await.result.expect("it is warm");
+    executor
+        .run(&call("nothing"), ())
+        .await
+        .result
+        .expect("it is warm");
     let before = memory("VmRSS:");
     // The highest mark so far is forgotten: see proc(5), clear_refs.
     std::fs::write("/proc/self/clear_refs", "5").expect("written");
-    for (what, total) in [("text", 100_000_003_u64), ("json", 100_000_011), ("lines", 100_001_000)] {
-        let output = executor.run(&call(what), ()).await.result.expect("an answer");
+    for (what, total) in [
+        ("text", 100_000_003_u64),
+        ("json", 100_000_011),
+        ("lines", 100_001_000),
+    ] {
+        let output = executor
+            .run(&call(what), ())
+            .await
+            .result
+            .expect("an answer");
         let left_out = total - (64 << 10);
         let note = format!("[... {left_out} bytes left out ...]");
         assert!(output.text.contains(&note), "{what}: not {left_out}");
     }
     let highest = memory("VmHWM:");
     println!("resident: {before} KiB before, {highest} KiB at most");
-    assert!(highest < before + 8 * MIB, "{before} KiB before, {highest} KiB at most");
+    assert!(
+        highest < before + 8 * MIB,
+        "{before} KiB before, {highest} KiB at most"
+    );
     executor.drain(None).await;
 }

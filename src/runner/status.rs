@@ -227,16 +227,14 @@ impl Runner {
             status
                 .recommendations
                 .extend(advice::of_tool(tool, load, &observed));
-            status
-                .tools
-                .push(ToolStatus {
-                    warm: warm_loads.get(&tool.name).map(|load| WarmStatus {
-                        processes: load.living,
-                        starts: load.starts,
-                        calls: load.calls,
-                    }),
-                    ..tool_status(tool, load, &observed, &buckets)
-                });
+            status.tools.push(ToolStatus {
+                warm: warm_loads.get(&tool.name).map(|load| WarmStatus {
+                    processes: load.living,
+                    starts: load.starts,
+                    calls: load.calls,
+                }),
+                ..tool_status(tool, load, &observed, &buckets)
+            });
         }
         let (breakers, stuck) = (&status.circuit_breakers, &status.stuck);
         let more: Vec<_> = advice::of_breakers(breakers)

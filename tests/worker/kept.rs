@@ -86,7 +86,12 @@ def main(arguments):
     for calls in 1..=3 {
         let arguments = json!({"text": "grüße \"\n\u{1f600}", "n": [1, 2.5, null, true]});
         let draft = given(kept(folder.path(), script), arguments.clone());
-        let answer = run(&executor, draft).await.result.unwrap().structured.unwrap();
+        let answer = run(&executor, draft)
+            .await
+            .result
+            .unwrap()
+            .structured
+            .unwrap();
         assert_eq!(answer["calls"], calls);
         assert_eq!(answer["arguments"], arguments);
         pids.push(answer["pid"].clone());
@@ -117,7 +122,10 @@ async fn what_main_returns_is_what_a_script_would_print() {
     .enumerate()
     {
         let output = run(&executor, call(n)).await.result.unwrap();
-        assert_eq!((output.text.as_str(), output.structured), (text, structured));
+        assert_eq!(
+            (output.text.as_str(), output.structured),
+            (text, structured)
+        );
     }
     for (n, value) in [(3, json!(7)), (4, json!(null)), (5, json!(true))] {
         let output = run(&executor, formatted(call(n), OutputFormat::Json)).await;
@@ -187,12 +195,26 @@ def main(arguments):
     );
     assert!(stderr.starts_with(&expected), "{stderr}");
     assert!(stderr.ends_with("KeyError: 'where'\n") && !stderr.contains("<worker>"));
-    assert!(failure.remediation.unwrap().starts_with("`stderr` has what the script said"));
+    assert!(
+        failure
+            .remediation
+            .unwrap()
+            .starts_with("`stderr` has what the script said")
+    );
 
-    for (how, says) in [("type", "not JSON serializable"), ("nan", "not JSON compliant")] {
-        let failure = run(&executor, call(json!({"how": how}))).await.result.unwrap_err();
+    for (how, says) in [
+        ("type", "not JSON serializable"),
+        ("nan", "not JSON compliant"),
+    ] {
+        let failure = run(&executor, call(json!({"how": how})))
+            .await
+            .result
+            .unwrap_err();
         assert_eq!(failure.data["exit_code"], 1);
-        assert!(failure.data["stderr"].as_str().unwrap().contains(says), "{how}");
+        assert!(
+            failure.data["stderr"].as_str().unwrap().contains(says),
+            "{how}"
+        );
     }
     for (code, status) in [(json!(3), 3), (json!("sorry"), 1), (json!(-1), 255)] {
         let arguments = json!({"how": "exit", "code": code});
@@ -231,7 +253,10 @@ def main(arguments):
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(left.iter().all(|name| name.starts_with("beside")), "{left:?}");
+    assert!(
+        left.iter().all(|name| name.starts_with("beside")),
+        "{left:?}"
+    );
     executor.drain(None).await;
 }
 
@@ -262,7 +287,12 @@ def main(arguments, context):
     let mut traced = kept(folder.path(), script);
     traced.context.client = "desk \"1\"\n".to_owned();
     traced.context.trace = TraceContext::new(Some(parent), None, Some("user=7"));
-    let answer = run(&executor, traced).await.result.unwrap().structured.unwrap();
+    let answer = run(&executor, traced)
+        .await
+        .result
+        .unwrap()
+        .structured
+        .unwrap();
     let client = "desk \"1\"\n";
     assert_eq!(
         answer,
@@ -311,7 +341,8 @@ def main(arguments):
     if arguments.get('fail'): raise ValueError('broke off')
     while arguments.get('wait'): time.sleep(0.05)
     return [4]";
-    let call = |arguments: Value, format| given(formatted(kept(folder.path(), script), format), arguments);
+    let call =
+        |arguments: Value, format| given(formatted(kept(folder.path(), script), format), arguments);
     let items = run(&executor, call(json!({}), OutputFormat::Jsonl)).await;
     assert_eq!(
         items.result.unwrap().structured,
@@ -368,7 +399,12 @@ async fn large_arguments_and_large_answers_pass_each_other() {
     let mut draft = given(kept(folder.path(), script), json!({"text": text}));
     draft.output.max_bytes = 8 << 20;
     draft.output.inline_bytes = 8 << 20;
-    let answer = run(&executor, draft).await.result.unwrap().structured.unwrap();
+    let answer = run(&executor, draft)
+        .await
+        .result
+        .unwrap()
+        .structured
+        .unwrap();
     assert_eq!(answer["length"], 400_000);
     assert!(answer["echo"] == text);
     executor.drain(None).await;

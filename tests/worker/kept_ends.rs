@@ -44,10 +44,17 @@ async fn a_timeout_ends_the_worker_and_another_takes_its_place() {
     let (folder, executor) = room();
     let mark = mark();
     let first = pid(&executor, folder.path()).await;
-    let draft = told(folder.path(), &format!("subprocess.run(['sleep', '{mark}'])")).timeout(SHORT);
+    let draft = told(
+        folder.path(),
+        &format!("subprocess.run(['sleep', '{mark}'])"),
+    )
+    .timeout(SHORT);
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
-    assert_eq!(failure.message, "`subject` was ended after its timeout of 500 ms");
+    assert_eq!(
+        failure.message,
+        "`subject` was ended after its timeout of 500 ms"
+    );
     assert_eq!(failure.data["stderr"], "up\n");
     assert_eq!(failure.data["signal"], 15);
     assert_eq!(alive(&mark), 0);
@@ -69,7 +76,10 @@ def main(arguments):
     let started = Instant::now();
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
-    assert_eq!((&failure.data["stdout"], &failure.data["stderr"]), (&json!("half\n"), &json!("cleaned\n")));
+    assert_eq!(
+        (&failure.data["stdout"], &failure.data["stderr"]),
+        (&json!("half\n"), &json!("cleaned\n"))
+    );
     assert_eq!(failure.data["exit_code"], 7);
     assert!(started.elapsed() < PROMPT);
     executor.drain(None).await;
@@ -87,7 +97,10 @@ while True: time.sleep(1)"
     let draft = told(folder.path(), &what).timeout(SHORT).grace(SHORT);
     let started = Instant::now();
     let failure = run(&executor, draft).await.result.unwrap_err();
-    assert_eq!((failure.code, &failure.data["signal"]), (FailureCode::Timeout, &json!(9)));
+    assert_eq!(
+        (failure.code, &failure.data["signal"]),
+        (FailureCode::Timeout, &json!(9))
+    );
     assert_eq!(alive(&mark), 0);
     assert!(started.elapsed() >= SHORT * 2 && started.elapsed() < PROMPT);
     executor.drain(None).await;
@@ -98,7 +111,10 @@ async fn a_cancel_and_a_dropped_call_end_what_runs() {
     let (folder, executor) = room();
     for is_dropped in [false, true] {
         let mark = mark();
-        let draft = told(folder.path(), &format!("subprocess.run(['sleep', '{mark}'])"));
+        let draft = told(
+            folder.path(),
+            &format!("subprocess.run(['sleep', '{mark}'])"),
+        );
         let cancel = draft.cancel.clone();
         let running = executor.clone();
         let task = tokio::spawn(async move { run(&running, draft).await });
@@ -112,7 +128,10 @@ async fn a_cancel_and_a_dropped_call_end_what_runs() {
             assert_eq!(failure.data["stderr"], "up\n");
             assert_eq!(alive(&mark), 0);
         }
-        eventually("nobody is left", || alive(&mark) == 0 && executor.running().is_empty()).await;
+        eventually("nobody is left", || {
+            alive(&mark) == 0 && executor.running().is_empty()
+        })
+        .await;
     }
     pid(&executor, folder.path()).await;
     executor.drain(None).await;
@@ -121,9 +140,17 @@ async fn a_cancel_and_a_dropped_call_end_what_runs() {
 #[tokio::test]
 async fn a_worker_that_dies_fails_its_call_alone() {
     let (folder, executor) = room();
-    let two = |what: &str| with(told(folder.path(), what), |worker| worker.size = 2.try_into().unwrap());
+    let two = |what: &str| {
+        with(told(folder.path(), what), |worker| {
+            worker.size = 2.try_into().unwrap()
+        })
+    };
     for (what, code, message) in [
-        ("os._exit(3)", FailureCode::ExitStatus, "`subject` ended with exit status 3"),
+        (
+            "os._exit(3)",
+            FailureCode::ExitStatus,
+            "`subject` ended with exit status 3",
+        ),
         (
             "os._exit(0)",
             FailureCode::ExitStatus,
@@ -171,7 +198,10 @@ async fn what_a_call_starts_ends_with_the_worker() {
     let (folder, executor) = room();
     let mark = mark();
     let what = format!("subprocess.Popen(['sleep', '{mark}'])");
-    run(&executor, told(folder.path(), &what)).await.result.unwrap();
+    run(&executor, told(folder.path(), &what))
+        .await
+        .result
+        .unwrap();
     eventually("it runs", || sleeping(&mark) == 1).await;
     pid(&executor, folder.path()).await;
     assert_eq!(sleeping(&mark), 1);
@@ -188,7 +218,9 @@ def main(arguments):
     while arguments.get('wait'): time.sleep(0.02)
     return os.getpid()";
     let both = |wait: bool| {
-        let mut draft = with(kept(folder.path(), script), |worker| worker.size = 2.try_into().unwrap());
+        let mut draft = with(kept(folder.path(), script), |worker| {
+            worker.size = 2.try_into().unwrap()
+        });
         draft.arguments = json!({ "wait": wait });
         draft
     };
@@ -196,12 +228,19 @@ def main(arguments):
     let running = executor.clone();
     let task = tokio::spawn(async move { running.run(&waiting, ()).await });
     let idle = text(&executor, both(false)).await;
-    eventually("it runs", || executor.running().iter().any(|line| line.pid.is_some())).await;
+    eventually("it runs", || {
+        executor.running().iter().any(|line| line.pid.is_some())
+    })
+    .await;
     let busy = executor.running()[0].pid.unwrap().to_string();
     assert!(executor.drain(None).await.is_empty());
     let failure = task.await.unwrap().result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Cancelled);
-    assert!(failure.message.ends_with("the runner is stopping"), "{}", failure.message);
+    assert!(
+        failure.message.ends_with("the runner is stopping"),
+        "{}",
+        failure.message
+    );
     assert!(!lives(&idle) && !lives(&busy));
     let ended = std::fs::read_to_string(folder.path().join("ended")).unwrap_or_default();
     assert_eq!(ended, "x", "the idle one ended by itself");
@@ -230,13 +269,18 @@ def main(arguments):
         let draft = call(n);
         cancels.push(draft.cancel.clone());
         let running = executor.clone();
-        tasks.push(tokio::spawn(async move { run(&running, draft).await.result }));
+        tasks.push(tokio::spawn(
+            async move { run(&running, draft).await.result },
+        ));
         eventually("it is here", || executor.running().len() == n).await;
     }
     cancels[2].cancel();
     let failure = tasks.pop().unwrap().await.unwrap().unwrap_err();
     assert_eq!(failure.code, FailureCode::Cancelled);
-    let late = run(&executor, call(4).timeout(SHORT)).await.result.unwrap_err();
+    let late = run(&executor, call(4).timeout(SHORT))
+        .await
+        .result
+        .unwrap_err();
     assert_eq!(late.code, FailureCode::Timeout);
     let running = executor.clone();
     let fifth = call(5);

@@ -34,15 +34,31 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
     let (folder, executor) = room();
     let no_sense = "`subject` gave no answer that makes sense, and its worker was ended: ";
     for (what, says) in [
-        ("everywhere(b'garbage\\n'); time.sleep(3600)", "`garbage` is no answer"),
+        (
+            "everywhere(b'garbage\\n'); time.sleep(3600)",
+            "`garbage` is no answer",
+        ),
         ("everywhere(b'\\n'); time.sleep(3600)", "`` is no answer"),
-        ("everywhere(answer(4711)); time.sleep(3600)", "there is no call number 4711"),
-        ("everywhere(answer(1, '1') [:-3] + b'\\n'); time.sleep(3600)", "an answer is not whole"),
-        ("everywhere(b'x' * 100_000); time.sleep(3600)", "is no answer"),
+        (
+            "everywhere(answer(4711)); time.sleep(3600)",
+            "there is no call number 4711",
+        ),
+        (
+            "everywhere(answer(1, '1') [:-3] + b'\\n'); time.sleep(3600)",
+            "an answer is not whole",
+        ),
+        (
+            "everywhere(b'x' * 100_000); time.sleep(3600)",
+            "is no answer",
+        ),
     ] {
         let (folder, executor) = room();
         let before = text(&executor, told(folder.path(), "")).await;
-        let failure = run(&executor, told(folder.path(), &what.replace("answer(1,", "answer(2,"))).await;
+        let failure = run(
+            &executor,
+            told(folder.path(), &what.replace("answer(1,", "answer(2,")),
+        )
+        .await;
         let failure = failure.result.unwrap_err();
         assert_eq!(failure.code, FailureCode::OutputInvalid, "{what}");
         assert!(
@@ -61,7 +77,11 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
 async fn an_answer_given_twice_ends_the_worker() {
     let (folder, executor) = room();
     let before = text(&executor, told(folder.path(), "")).await;
-    let forged = text(&executor, told(folder.path(), "everywhere(answer(2) + answer(2))")).await;
+    let forged = text(
+        &executor,
+        told(folder.path(), "everywhere(answer(2) + answer(2))"),
+    )
+    .await;
     assert_eq!(forged, "forged");
     assert_ne!(text(&executor, told(folder.path(), "")).await, before);
     executor.drain(None).await;
@@ -71,7 +91,10 @@ async fn an_answer_given_twice_ends_the_worker() {
 async fn one_that_closes_the_way_is_ended() {
     let (folder, executor) = room();
     let what = "os.closerange(3, 256); time.sleep(3600)";
-    let failure = run(&executor, told(folder.path(), what)).await.result.unwrap_err();
+    let failure = run(&executor, told(folder.path(), what))
+        .await
+        .result
+        .unwrap_err();
     assert_eq!(failure.code, FailureCode::OutputInvalid);
     assert_eq!(
         failure.message,
@@ -88,7 +111,10 @@ async fn a_fork_that_outlives_its_worker_holds_nobody_up() {
     let what = "
 if os.fork() == 0: time.sleep(3600)
 os._exit(3)";
-    let failure = run(&executor, told(folder.path(), what)).await.result.unwrap_err();
+    let failure = run(&executor, told(folder.path(), what))
+        .await
+        .result
+        .unwrap_err();
     assert_eq!(failure.message, "`subject` ended with exit status 3");
     executor.drain(None).await;
 }
@@ -99,7 +125,10 @@ async fn one_that_stops_itself_is_ended_in_time() {
     let what = "os.kill(os.getpid(), signal.SIGSTOP)";
     let draft = told(folder.path(), what).timeout(Duration::from_millis(500));
     let failure = run(&executor, draft).await.result.unwrap_err();
-    assert_eq!((failure.code, &failure.data["signal"]), (FailureCode::Timeout, &json!(15)));
+    assert_eq!(
+        (failure.code, &failure.data["signal"]),
+        (FailureCode::Timeout, &json!(15))
+    );
     executor.drain(None).await;
 }
 
@@ -113,7 +142,12 @@ while True: everywhere(b'x' * 65536)";
     let draft = told(folder.path(), what).timeout(Duration::from_secs(1));
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
-    assert!(failure.data["stdout"].as_str().unwrap().contains("bytes left out"));
+    assert!(
+        failure.data["stdout"]
+            .as_str()
+            .unwrap()
+            .contains("bytes left out")
+    );
     executor.drain(None).await;
 }
 

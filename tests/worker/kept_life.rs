@@ -20,11 +20,17 @@ fn load(executor: &ScriptExecutor) -> WarmLoad {
 
 fn ends(executor: &ScriptExecutor, why: &str) -> u64 {
     let ends = load(executor).ends;
-    ends.iter().find(|(word, _)| *word == why).map_or(0, |(_, count)| *count)
+    ends.iter()
+        .find(|(word, _)| *word == why)
+        .map_or(0, |(_, count)| *count)
 }
 
 /// Calls until the text is another than `before`; no call fails meanwhile.
-async fn until_another(executor: &ScriptExecutor, before: &str, draft: impl Fn() -> Draft) -> String {
+async fn until_another(
+    executor: &ScriptExecutor,
+    before: &str,
+    draft: impl Fn() -> Draft,
+) -> String {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let now = text(executor, draft()).await;
@@ -39,13 +45,20 @@ async fn until_another(executor: &ScriptExecutor, before: &str, draft: impl Fn()
 #[tokio::test]
 async fn after_max_calls_another_comes_and_no_call_waits_for_it() {
     let (folder, executor) = room();
-    let draft = || with(kept(folder.path(), PID), |worker| worker.max_calls = Some(5.try_into().unwrap()));
+    let draft = || {
+        with(kept(folder.path(), PID), |worker| {
+            worker.max_calls = Some(5.try_into().unwrap())
+        })
+    };
     let first = text(&executor, draft()).await;
     for _ in 1..5 {
         assert_eq!(text(&executor, draft()).await, first);
     }
     until_another(&executor, &first, draft).await;
-    eventually("the first is gone", || !Path::new(&format!("/proc/{first}/exe")).exists()).await;
+    eventually("the first is gone", || {
+        !Path::new(&format!("/proc/{first}/exe")).exists()
+    })
+    .await;
     eventually("that is counted", || ends(&executor, "max_calls") >= 1).await;
     executor.drain(None).await;
     assert_eq!(load(&executor).living, 0);
@@ -60,13 +73,19 @@ def main(arguments):
     kept.append(bytearray(b'x' * arguments['grow']))
     return os.getpid()";
     let draft = |grow: u32| {
-        let mut draft = with(kept(folder.path(), script), |worker| worker.max_rss = Some(100 << 20));
+        let mut draft = with(kept(folder.path(), script), |worker| {
+            worker.max_rss = Some(100 << 20)
+        });
         draft.arguments = json!({ "grow": grow });
         draft
     };
     let first = text(&executor, draft(1)).await;
     assert_eq!(text(&executor, draft(1)).await, first);
-    assert_eq!(text(&executor, draft(200 << 20)).await, first, "it ends no call");
+    assert_eq!(
+        text(&executor, draft(200 << 20)).await,
+        first,
+        "it ends no call"
+    );
     // It is not looked at more often than twenty times a second.
     until_another(&executor, &first, || draft(1)).await;
     eventually("that is counted", || ends(&executor, "max_rss") == 1).await;
@@ -76,7 +95,11 @@ def main(arguments):
 #[tokio::test]
 async fn one_without_calls_ends_and_the_next_call_starts_another() {
     let (folder, executor) = room();
-    let draft = || with(kept(folder.path(), PID), |worker| worker.idle_timeout = Duration::from_millis(300));
+    let draft = || {
+        with(kept(folder.path(), PID), |worker| {
+            worker.idle_timeout = Duration::from_millis(300)
+        })
+    };
     let first = text(&executor, draft()).await;
     eventually("it ends", || load(&executor).living == 0).await;
     assert_eq!(ends(&executor, "idle"), 1);
@@ -94,7 +117,12 @@ async fn a_changed_file_starts_another() {
     assert_eq!(text(&executor, draft()).await, "[1, 1]");
     fs::write(folder.path().join("own.py"), own(20)).unwrap();
     assert_eq!(until_another(&executor, "[1, 1]", draft).await, "[20, 1]");
-    let draft = || kept(folder.path(), "import own\ndef main(arguments): return [own.VALUE, 'changed']\n");
+    let draft = || {
+        kept(
+            folder.path(),
+            "import own\ndef main(arguments): return [own.VALUE, 'changed']\n",
+        )
+    };
     let now = until_another(&executor, "[20, 1]", draft).await;
     assert_eq!(now, "[20, \"changed\"]");
     eventually("both are counted", || ends(&executor, "changed") == 2).await;
@@ -105,7 +133,12 @@ async fn a_changed_file_starts_another() {
 #[tokio::test]
 async fn a_changed_file_that_does_not_load_leaves_the_one_before_it() {
     let (folder, executor) = room();
-    assert!(text(&executor, kept(folder.path(), PID)).await.parse::<u32>().is_ok());
+    assert!(
+        text(&executor, kept(folder.path(), PID))
+            .await
+            .parse::<u32>()
+            .is_ok()
+    );
     let broken = "import not_there\ndef main(arguments): return 'new'\n";
     let deadline = Instant::now() + Duration::from_mins(1);
     let warning = loop {
@@ -159,10 +192,17 @@ async fn a_script_that_cannot_be_a_worker_says_why() {
             "its worker failed: it ended early: last words",
             "last words\n",
         ),
-        ("def main(:\n", "its worker failed: SyntaxError: invalid syntax", "script.py\", line 1"),
+        (
+            "def main(:\n",
+            "its worker failed: SyntaxError: invalid syntax",
+            "script.py\", line 1",
+        ),
     ] {
         let (folder, executor) = room();
-        let failure = run(&executor, kept(folder.path(), script)).await.result.unwrap_err();
+        let failure = run(&executor, kept(folder.path(), script))
+            .await
+            .result
+            .unwrap_err();
         assert_eq!(failure.code, FailureCode::SpawnFailed);
         assert_eq!(
             failure.message,
@@ -182,10 +222,14 @@ async fn a_script_that_cannot_be_a_worker_says_why() {
 #[tokio::test]
 async fn multiplex_needs_async() {
     let (folder, executor) = room();
-    let draft = with(kept(folder.path(), PID), |worker| worker.multiplex = 2.try_into().unwrap());
+    let draft = with(kept(folder.path(), PID), |worker| {
+        worker.multiplex = 2.try_into().unwrap()
+    });
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert!(
-        failure.message.ends_with("its worker failed: `multiplex` needs `async def main` in `script.py`"),
+        failure
+            .message
+            .ends_with("its worker failed: `multiplex` needs `async def main` in `script.py`"),
         "{}",
         failure.message
     );
@@ -197,16 +241,27 @@ async fn multiplex_needs_async() {
 async fn one_that_fails_to_start_is_left_alone_for_a_while() {
     let (folder, executor) = room();
     let script = "open('starts', 'a').write('x')\nraise ValueError('not yet')\n";
-    let starts = || fs::read_to_string(folder.path().join("starts")).unwrap_or_default().len();
+    let starts = || {
+        fs::read_to_string(folder.path().join("starts"))
+            .unwrap_or_default()
+            .len()
+    };
     let began = Instant::now();
     let mut calls = 0;
     while calls < 50 {
         calls += 1;
-        let failure = run(&executor, kept(folder.path(), script)).await.result.unwrap_err();
+        let failure = run(&executor, kept(folder.path(), script))
+            .await
+            .result
+            .unwrap_err();
         assert_eq!(failure.code, FailureCode::SpawnFailed);
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
-    assert!(starts() <= 2 + seconds, "{} starts in {seconds} s", starts());
+    assert!(
+        starts() <= 2 + seconds,
+        "{} starts in {seconds} s",
+        starts()
+    );
     executor.drain(None).await;
 }
 
@@ -214,10 +269,14 @@ async fn one_that_fails_to_start_is_left_alone_for_a_while() {
 async fn one_that_takes_too_long_to_load_is_given_up() {
     let (folder, executor) = room();
     let script = "import time\ntime.sleep(3600)\n";
-    let draft = with(kept(folder.path(), script), |worker| worker.start_timeout = Duration::from_millis(300));
+    let draft = with(kept(folder.path(), script), |worker| {
+        worker.start_timeout = Duration::from_millis(300)
+    });
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert!(
-        failure.message.ends_with("its worker failed: not ready within 300 ms"),
+        failure
+            .message
+            .ends_with("its worker failed: not ready within 300 ms"),
         "{}",
         failure.message
     );
@@ -236,7 +295,10 @@ async fn what_is_counted_is_what_happened() {
         text(&executor, kept(folder.path(), PID)).await;
     }
     let now = load(&executor);
-    assert_eq!((now.tool.as_str(), now.living, now.starts, now.calls), ("subject", 1, 1, 3));
+    assert_eq!(
+        (now.tool.as_str(), now.living, now.starts, now.calls),
+        ("subject", 1, 1, 3)
+    );
     assert_eq!(now.ends, []);
     executor.drain(None).await;
     let now = load(&executor);

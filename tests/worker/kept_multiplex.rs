@@ -62,7 +62,11 @@ async fn one_worker_answers_many_calls_at_once() {
         most = most.max(answer[1].as_u64().unwrap());
     }
     assert!(most > 5, "{most} at once");
-    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        started.elapsed()
+    );
     executor.drain(None).await;
 }
 
@@ -78,7 +82,12 @@ async fn a_call_that_is_called_off_is_told_so_and_the_others_go_on() {
     let running = executor.clone();
     let cancelled = tokio::spawn(async move { run(&running, cancelled).await });
     eventually("both run", || {
-        executor.running().iter().filter(|line| line.pid.is_some()).count() == 2
+        executor
+            .running()
+            .iter()
+            .filter(|line| line.pid.is_some())
+            .count()
+            == 2
     })
     .await;
     let late = call(folder.path(), 4, json!({"sleep": 3600})).timeout(Duration::from_millis(300));
@@ -90,8 +99,15 @@ async fn a_call_that_is_called_off_is_told_so_and_the_others_go_on() {
     cancel.cancel();
     let failure = cancelled.await.unwrap().result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Cancelled);
-    assert_eq!(beside.await.unwrap().result.unwrap().structured.unwrap()[0], worker);
-    assert_eq!(pid(&executor, folder.path(), 4).await, worker, "it lives on");
+    assert_eq!(
+        beside.await.unwrap().result.unwrap().structured.unwrap()[0],
+        worker
+    );
+    assert_eq!(
+        pid(&executor, folder.path(), 4).await,
+        worker,
+        "it lives on"
+    );
     executor.drain(None).await;
 }
 
@@ -104,7 +120,9 @@ async fn a_call_that_does_not_end_takes_its_worker_with_it() {
     let beside = tokio::spawn(async move { run(&running, beside).await });
     eventually("it runs", || !executor.running().is_empty()).await;
     let short = Duration::from_millis(300);
-    let stays = call(folder.path(), 4, json!({"sleep": 3600, "stay": true})).timeout(short).grace(short);
+    let stays = call(folder.path(), 4, json!({"sleep": 3600, "stay": true}))
+        .timeout(short)
+        .grace(short);
     let failure = run(&executor, stays).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
     let failure = beside.await.unwrap().result.unwrap_err();

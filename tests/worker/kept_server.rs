@@ -41,7 +41,11 @@ tools:
 fn hiding() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let mark = mark();
-    fs::write(folder.path().join("hide.py"), SCRIPT.replace("TOKEN", &mark)).unwrap();
+    fs::write(
+        folder.path().join("hide.py"),
+        SCRIPT.replace("TOKEN", &mark),
+    )
+    .unwrap();
     tools(folder.path(), "");
     (folder, mark)
 }
@@ -73,7 +77,10 @@ async fn ready(folder: &Path) -> u32 {
         if let Ok(pid) = text.parse() {
             return pid;
         }
-        assert!(Instant::now() < deadline, "the script does not come to its end");
+        assert!(
+            Instant::now() < deadline,
+            "the script does not come to its end"
+        );
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -131,7 +138,11 @@ fn one_call_on_the_command_line_leaves_nobody() {
     let output = command(folder.path(), &["call", "hide"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(alive(&mark), 0);
-    let pid: u32 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+    let pid: u32 = String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
     assert!(is_gone(pid));
 }
 
@@ -150,7 +161,14 @@ async fn call(server: &Server, name: &str) -> Value {
         .header("Mcp-Protocol-Version", "2026-07-28")
         .header("Mcp-Method", "tools/call")
         .header("Mcp-Name", name);
-    request.json(&body).send().await.unwrap().json().await.unwrap()
+    request
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 async fn fetched(server: &Server, path: &str) -> String {
@@ -166,7 +184,12 @@ async fn a_changed_file_keeps_the_workers_of_tools_that_stay() {
     fs::write(folder.path().join("hide.py"), script).unwrap();
     tools(folder.path(), "");
     let server = Server::start(&folder.path().join("gantz.yaml"));
-    let text = |answer: &Value| answer["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+    let text = |answer: &Value| {
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     let worker = text(&call(&server, "hide").await);
     let other = "  - { name: other, description: O, script: { shell: echo here } }\n";
     tools(folder.path(), other);
@@ -176,7 +199,11 @@ async fn a_changed_file_keeps_the_workers_of_tools_that_stay() {
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(text(&call(&server, "hide").await), worker);
-    fs::write(folder.path().join("gantz.yaml"), format!("name: kept\ntools:\n{other}")).unwrap();
+    fs::write(
+        folder.path().join("gantz.yaml"),
+        format!("name: kept\ntools:\n{other}"),
+    )
+    .unwrap();
     let pid: u32 = worker.parse().unwrap();
     eventually("the worker is gone", || is_gone(pid)).await;
 }
@@ -184,7 +211,11 @@ async fn a_changed_file_keeps_the_workers_of_tools_that_stay() {
 #[tokio::test]
 async fn metrics_and_status_tell_of_the_workers() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("hide.py"), "def main(arguments): return 1\n").unwrap();
+    fs::write(
+        folder.path().join("hide.py"),
+        "def main(arguments): return 1\n",
+    )
+    .unwrap();
     tools(folder.path(), "");
     let server = Server::start(&folder.path().join("gantz.yaml"));
     for _ in 0..3 {
@@ -203,7 +234,9 @@ async fn metrics_and_status_tell_of_the_workers() {
         status["tools"][0]["warm"],
         json!({"processes": 1, "starts": 1, "calls": 3})
     );
-    let shown = command(folder.path(), &["status", &server.url]).output().unwrap();
+    let shown = command(folder.path(), &["status", &server.url])
+        .output()
+        .unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(
         shown.contains("warm hide: 1 process, 1 started, 3 calls\n"),

@@ -128,8 +128,8 @@ impl Conversation {
         match command {
             Command::Call(mut job, reply) => {
                 let line = std::mem::take(&mut job.line);
-                self.outgoing.push(Some(job.number), line);
-                let active = Active::new(*job, reply);
+                let begins = self.outgoing.push(line);
+                let active = Active::new(*job, reply, begins);
                 active.job.entry.started(self.tree.id());
                 self.look_at(active.until);
                 self.ears.calls.active.insert(active.job.number, active);
@@ -165,7 +165,7 @@ impl Conversation {
         let told = format!(
             "{{\"jsonrpc\":\"2.0\",\"method\":\"cancelled\",\"params\":{{\"id\":{number}}}}}\n"
         );
-        self.outgoing.push(None, told.into_bytes());
+        self.outgoing.push(told.into_bytes());
         Ok(())
     }
 
@@ -227,20 +227,13 @@ impl Conversation {
         }
     }
 
-    /// The jobs that the worker has not heard a word of, after it was found gone.
-    pub(super) fn take_unheard(&mut self) -> Vec<Active> {
-        let unheard = self.outgoing.unheard();
-        unheard
-            .into_iter()
-            .filter_map(|number| self.ears.calls.active.remove(&number))
-            .collect()
-    }
-
-    /// Closes the way to the worker, which tells it that nothing more comes.
+    /// Stops to give it calls.
     pub(super) fn let_go(self) -> Leaving {
         Leaving {
             tree: self.tree,
             ward: self.ward,
+            stdin: Some(self.stdin),
+            outgoing: self.outgoing,
             ears: self.ears,
             commands: self.commands,
             living: self.living,

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::process::ChildStdin;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::conversation::{Command, Conversation};
 use super::ears::Ears;
 use super::job::{Active, Reply};
+use super::outgoing::Outgoing;
 use super::pool::Reason;
 use super::reader::Nonsense;
 use crate::executor::process::counters::Living;
@@ -64,13 +66,14 @@ impl Fate {
 }
 
 /// Ends the worker and all it has started, and answers its calls.
-pub(super) async fn end(mut worker: Conversation, fate: Fate) {
+pub(super) async fn end(worker: Conversation, fate: Fate) {
     worker.pool.gone(&worker.handle, &fate);
-    if matches!(fate, Fate::Gone) {
-        worker.take_unheard().into_iter().for_each(refuse);
-    }
     let mut worker = worker.let_go();
     let killed = worker.last_moments(&fate).await;
+    if matches!(fate, Fate::Gone) && worker.tree.has_leader_exited() {
+        worker.refuse_unheard();
+    }
+    worker.stdin = None;
     worker.tree.kill();
     worker.tree.reap();
     worker.ears.take_the_rest(LAST_READ_LIMIT);
@@ -99,6 +102,8 @@ pub(super) async fn end(mut worker: Conversation, fate: Fate) {
 pub(super) struct Leaving {
     pub(super) tree: Tree,
     pub(super) ward: Ward,
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) outgoing: Outgoing,
     pub(super) ears: Ears,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) living: Living,
@@ -109,16 +114,25 @@ impl Leaving {
     async fn last_moments(&mut self, fate: &Fate) -> Option<Instant> {
         let now = Instant::now();
         let is_asked = matches!(fate, Fate::Asked(_));
-        if is_asked {
-            self.tree.terminate();
+        let (mut killed, mut kill_at) = (None, now);
+        match fate {
+            Fate::Asked(_) => {
+                self.tree.terminate();
+                self.stdin = None;
+                kill_at = self.until().unwrap_or(now);
+            }
+            // The end of its input tells it that nothing more comes.
+            Fate::Retired(_) => {
+                self.stdin = None;
+                kill_at += RETIRE_WITHIN;
+            }
+            Fate::Gone => kill_at += GONE_WITHIN,
+            Fate::Nonsense(_) | Fate::Disobeyed(_) => {
+                self.tree.kill();
+                killed = Some(now);
+                kill_at += ANSWER_WITHIN;
+            }
         }
-        let mut kill_at = match fate {
-            Fate::Asked(_) => self.until().unwrap_or(now),
-            Fate::Retired(_) => now + RETIRE_WITHIN,
-            Fate::Gone => now + GONE_WITHIN,
-            Fate::Nonsense(_) | Fate::Disobeyed(_) => now,
-        };
-        let mut killed = None;
         while !self.tree.has_leader_exited() {
             tokio::select! {
                 biased;
@@ -151,6 +165,17 @@ impl Leaving {
             sleep(LOOK_AGAIN).await;
         }
         killed
+    }
+
+    /// Gives back the calls that the worker never read a byte of, so that another can have them.
+    fn refuse_unheard(&mut self) {
+        let stdin = self.stdin.as_ref();
+        let unread = stdin.and_then(|stdin| rustix::io::ioctl_fionread(stdin).ok());
+        let read = self.outgoing.read_up_to(unread.unwrap_or(0));
+        let is_unheard = |_: &u64, call: &mut Active| call.begins >= read && call.why.is_none();
+        for (_, call) in self.ears.calls.active.extract_if(is_unheard) {
+            call.reply.send(Reply::Unheard(Box::new(call.job))).ok();
+        }
     }
 
     /// Until when the call that was asked to end may take for it.
@@ -220,11 +245,6 @@ fn heed(ears: &mut Ears, command: Command) {
         }
         Command::Retire(_) => {}
     }
-}
-
-fn refuse(active: Active) {
-    let job = Box::new(active.job);
-    active.reply.send(Reply::Unheard(job)).ok();
 }
 
 /// How a call ended with its worker.

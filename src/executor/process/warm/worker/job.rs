@@ -70,6 +70,8 @@ pub(in crate::executor) struct Closed {
 pub(super) struct Active {
     pub(super) job: Job,
     pub(super) reply: oneshot::Sender<Reply>,
+    /// Where its line begins, among all that is written to the worker.
+    pub(super) begins: u64,
     /// How long it may run as of now.
     pub(super) allowed: Duration,
     /// When its time is up: to run, or once it was asked to end, to do so.
@@ -81,8 +83,9 @@ pub(super) struct Active {
 }
 
 impl Active {
-    pub(super) fn new(job: Job, reply: oneshot::Sender<Reply>) -> Self {
+    pub(super) fn new(job: Job, reply: oneshot::Sender<Reply>, begins: u64) -> Self {
         Self {
+            begins,
             allowed: job.timeout,
             until: job.started + job.timeout,
             why: None,

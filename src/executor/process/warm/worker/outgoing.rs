@@ -1,27 +1,28 @@
-//! What is still to be written to a worker.
+//! What is written to a worker.
 
 use std::collections::VecDeque;
 use std::io;
 
-/// Lines on their way: those of the calls that a worker has, each with a word about its end.
+/// Lines on their way: those of the calls that a worker has, each with a word about its end. Places are counted in bytes from
+/// the first that was ever written.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    lines: VecDeque<Line>,
+    lines: VecDeque<Vec<u8>>,
     /// Bytes of the first line that are written.
-    written: usize,
-}
-
-#[derive(Debug)]
-struct Line {
-    /// The call that it begins.
-    number: Option<u64>,
-    bytes: Vec<u8>,
+    begun: usize,
+    /// The place after the last byte that is written.
+    written: u64,
+    /// The place after the last line.
+    end: u64,
 }
 
 impl Outgoing {
-    /// Adds a line, which begins the call of this number, if any.
-    pub(super) fn push(&mut self, number: Option<u64>, bytes: Vec<u8>) {
-        self.lines.push_back(Line { number, bytes });
+    /// Adds a line, and says at which place it begins.
+    pub(super) fn push(&mut self, line: Vec<u8>) -> u64 {
+        let begins = self.end;
+        self.end += line.len() as u64;
+        self.lines.push_back(line);
+        begins
     }
 
     /// Whether all is written.
@@ -31,27 +32,28 @@ impl Outgoing {
 
     /// What is next.
     pub(super) fn next(&self) -> &[u8] {
-        self.lines
-            .front()
-            .map_or(&[], |line| &line.bytes[self.written..])
+        self.lines.front().map_or(&[], |line| &line[self.begun..])
     }
 
     /// Notes how much of it was written.
     pub(super) fn wrote(&mut self, written: io::Result<usize>) -> io::Result<()> {
-        self.written += written?;
-        let is_whole = |line: &Line| self.written >= line.bytes.len();
-        if self.lines.front().is_some_and(is_whole) {
+        let written = written?;
+        self.begun += written;
+        self.written += written as u64;
+        if self
+            .lines
+            .front()
+            .is_some_and(|line| self.begun >= line.len())
+        {
             self.lines.pop_front();
-            self.written = 0;
+            self.begun = 0;
         }
         Ok(())
     }
 
-    /// The calls of which not a byte was written.
-    pub(super) fn unheard(&self) -> Vec<u64> {
-        let begun = usize::from(self.written > 0);
-        let untouched = self.lines.iter().skip(begun);
-        untouched.filter_map(|line| line.number).collect()
+    /// The place up to which a worker has read that left so many bytes unread. Who begins there or later is unheard.
+    pub(super) const fn read_up_to(&self, unread: u64) -> u64 {
+        self.written.saturating_sub(unread)
     }
 }
 
@@ -60,18 +62,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_begun_was_heard() {
+    fn what_was_begun_to_be_read_was_heard() {
         let mut outgoing = Outgoing::default();
-        outgoing.push(Some(1), b"one\n".to_vec());
-        outgoing.push(None, b"cancelled\n".to_vec());
-        outgoing.push(Some(2), b"two\n".to_vec());
-        assert_eq!(outgoing.unheard(), [1, 2]);
+        let places =
+            [&b"one\n"[..], b"cancelled\n", b"two\n"].map(|line| outgoing.push(line.to_vec()));
+        assert_eq!(places, [0, 4, 14]);
+        assert_eq!(
+            (outgoing.next(), outgoing.read_up_to(0)),
+            (&b"one\n"[..], 0)
+        );
         outgoing.wrote(Ok(3)).unwrap();
-        assert_eq!((outgoing.next(), outgoing.unheard()), (&b"\n"[..], vec![2]));
+        assert_eq!((outgoing.next(), outgoing.read_up_to(3)), (&b"\n"[..], 0));
         outgoing.wrote(Ok(1)).unwrap();
         assert_eq!(outgoing.next(), b"cancelled\n");
         outgoing.wrote(Ok(10)).unwrap();
         outgoing.wrote(Ok(4)).unwrap();
         assert!(outgoing.is_empty() && outgoing.next().is_empty());
+        assert_eq!(outgoing.read_up_to(4), 14, "the last is unheard");
+        assert_eq!(outgoing.read_up_to(3), 15, "a byte of it was read");
     }
 }

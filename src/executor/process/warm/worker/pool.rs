@@ -179,15 +179,17 @@ impl Pool {
             self.counters.called();
             return Ok(Ask::Seat(self.seat(handle)));
         }
-        self.start_missing(&mut state, 1);
+        let (seat, wait) = oneshot::channel();
+        state.waiting.push_back(seat);
+        self.start_missing(&mut state, 0);
         if state.members.is_empty()
             && state.starting == 0
             && let Some((error, _)) = &state.failed
         {
-            return Err(error.clone());
+            let error = error.clone();
+            state.waiting.pop_back();
+            return Err(error);
         }
-        let (seat, wait) = oneshot::channel();
-        state.waiting.push_back(seat);
         Ok(Ask::Wait(wait))
     }
 
