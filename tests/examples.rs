@@ -553,3 +553,14 @@ fn a_warm_script_answers_like_any_other() {
         "{stderr}"
     );
 }
+
+#[test]
+fn a_script_that_stays_answers_call_after_call() {
+    let example = "examples/workers/gantz.yaml";
+    let known = json!({"word": "quick", "synonyms": ["fast", "rapid", "swift"], "asked": 1});
+    assert_eq!(json_of(example, &["synonyms", "word=Quick"]), known);
+    let config = repository(example);
+    let arguments = ["test", config.to_str().unwrap(), "synonyms"];
+    let (stdout, stderr) = texts(&runner(&repository(""), &arguments));
+    assert!(stdout.contains("2 passed, 0 failed"), "{stdout}{stderr}");
+}

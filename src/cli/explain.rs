@@ -11,8 +11,8 @@ use super::terminal::Terminal;
 use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
     Action, BucketUse, Catalog, ConfirmFallback, Http, Invocation, KeyLimits, OnLimit, OnOverflow,
-    Origin, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries, Stdin,
-    TIMEOUT_ARGUMENT, TaskMode, TaskRules, Tool, ToolAccess, Worker, spoken,
+    Origin, PersistentWorker, Program, Rate, Redirects, RetryPolicy, Script, Sql, SqlQueries,
+    Stdin, TIMEOUT_ARGUMENT, TaskMode, TaskRules, Tool, ToolAccess, Worker, spoken,
 };
 
 #[derive(Debug, Args)]
@@ -403,6 +403,9 @@ fn listed_parts<'a>(part: &str, names: impl Iterator<Item = &'a str>) -> String 
 
 fn process(script: &Script) -> String {
     let stdin = match &script.stdin {
+        _ if matches!(script.worker, Some(Worker::Persistent(_))) => {
+            "nothing: `main` gets the arguments as an object".to_owned()
+        }
         Stdin::None => "nothing".to_owned(),
         Stdin::Json => "the arguments as one JSON object".to_owned(),
         Stdin::Text(template) => format!("{:?}", template.written()),
@@ -428,12 +431,39 @@ fn warmth(script: &Script) -> String {
             "  worker  forked from a warm interpreter that has imported {}\n",
             worker.preload.join(", ")
         ),
+        Some(Worker::Persistent(worker)) => workers(worker),
         None if script.could_be_warm => {
             "  hint    `worker: { mode: fork, preload: [...] }` in `script` forks a warm interpreter for each call\n"
                 .to_owned()
         }
         None => String::new(),
     }
+}
+
+/// The processes that answer the calls, and how long each lives.
+fn workers(worker: &PersistentWorker) -> String {
+    let mut text = format!("  workers up to {}, kept between calls", worker.size);
+    if worker.multiplex.get() > 1 {
+        text = format!("{text}, each answers {} at once", worker.multiplex);
+    }
+    if !worker.preload.is_empty() {
+        text = format!("{text}, having imported {}", worker.preload.join(", "));
+    }
+    let mut ends = vec![format!(
+        "after {} without a call",
+        shown(worker.idle_timeout)
+    )];
+    ends.extend(worker.max_calls.map(|calls| format!("after {calls} calls")));
+    ends.extend(
+        worker
+            .max_rss
+            .map(|bytes| format!("past {bytes} bytes of memory")),
+    );
+    format!(
+        "{text}\n  each    loads the script within {}, and ends {}\n",
+        shown(worker.start_timeout),
+        ends.join(", ")
+    )
 }
 
 fn invocation(script: &Script) -> String {

@@ -171,9 +171,21 @@ fn row(tool: &ToolStatus) -> [String; 6] {
     ]
 }
 
-/// What tools share, a line each.
+/// What is warm and what tools share, a line each.
 fn shared(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
+    lines.extend(status.tools.iter().filter_map(|tool| {
+        let warm = tool.warm?;
+        let processes = if warm.processes == 1 {
+            "1 process".to_owned()
+        } else {
+            format!("{} processes", warm.processes)
+        };
+        Some(format!(
+            "warm {}: {processes}, {} started, {} calls",
+            tool.name, warm.starts, warm.calls
+        ))
+    }));
     lines.extend(status.groups.iter().map(|group| {
         format!(
             "group {}: {} of {} running",

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{DatabaseLoad, Execution, HttpExecutor, Running, ScriptExecutor, SqlExecutor};
+use super::{
+    DatabaseLoad, Execution, HttpExecutor, Running, ScriptExecutor, SqlExecutor, WarmLoad,
+};
 use crate::store::Store;
 use crate::tool::{Action, Call, Catalog};
 
@@ -44,7 +46,13 @@ impl Executor {
 
     /// Lets go of what only tools needed that `catalog` does not have any more.
     pub fn keep(&self, catalog: &Catalog) {
+        self.scripts.keep(catalog);
         self.queries.keep(catalog);
+    }
+
+    /// The warm interpreters of each tool that had some.
+    pub fn warm_loads(&self) -> Vec<WarmLoad> {
+        self.scripts.warm_loads()
     }
 
     /// How many connections to databases there are.

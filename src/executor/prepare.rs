@@ -9,10 +9,10 @@ use serde_json::json;
 #[cfg(unix)]
 use super::process::Kind;
 use super::process::Launch;
-#[cfg(unix)]
-use crate::tool::Worker;
 use crate::tool::template::{Mirrors, ValueError};
 use crate::tool::{Call, Failure, FailureCode, Invocation, Program, Script, Stdin};
+#[cfg(unix)]
+use crate::tool::{PersistentWorker, Worker};
 
 /// What Python needs to be worth stopping: without the first, a script that is terminated leaves
 /// nothing of what it printed; without the second, its output depends on the locale.
@@ -65,6 +65,34 @@ pub(super) fn kind(script: &Script, launch: &Launch) -> Option<Kind> {
         arguments: launch.arguments.get(..worker.fixed)?.to_vec(),
         options: worker.options,
         working_dir: launch.working_dir.clone(),
+        environment: script.environment.clone(),
+        defaults: defaults(script).collect(),
+        preload: worker.preload.clone(),
+    })
+}
+
+/// What the workers of a tool are started as.
+///
+/// # Errors
+/// `SPAWN_FAILED` for what was already missing when the file was loaded.
+#[cfg(unix)]
+pub(super) fn worker_kind(
+    call: &Call,
+    script: &Script,
+    worker: &PersistentWorker,
+) -> Result<Kind, Failure> {
+    let Invocation::Argv { program, arguments } = &script.invocation else {
+        return Err(super::script::bug("a shell script was kept between calls"));
+    };
+    // None of them has a placeholder.
+    let arguments = arguments
+        .render(&call.arguments)
+        .map_err(|error| argument_error(&error))?;
+    Ok(Kind {
+        program: resolved(call, program)?,
+        arguments: arguments.into_iter().map(OsString::from).collect(),
+        options: worker.options,
+        working_dir: working_dir(call, script)?,
         environment: script.environment.clone(),
         defaults: defaults(script).collect(),
         preload: worker.preload.clone(),
@@ -125,12 +153,12 @@ fn owned(
 }
 
 /// What a client says of itself is not checked elsewhere, and no variable can hold a NUL.
-fn without_nul(text: &str) -> String {
+pub(super) fn without_nul(text: &str) -> String {
     text.replace('\0', "")
 }
 
 /// When the process will be ended, in milliseconds since 1970.
-fn deadline_ms(timeout: Duration) -> u128 {
+pub(super) fn deadline_ms(timeout: Duration) -> u128 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     (now.unwrap_or_default() + timeout).as_millis()
 }

@@ -11,19 +11,25 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::output::{Capture, Recording};
+#[cfg(unix)]
+use super::persistent::Workers;
 use super::prepare;
 use super::process::{Bounds, End, Ended, Launch, Roll, Running, Stops, supervise};
 #[cfg(unix)]
 use super::process::{Fork, Zygotes};
+use super::process::{Ledger, WarmLoad};
 use super::verdict::{Terms, verdict};
 use crate::guard;
 use crate::store::Store;
+#[cfg(unix)]
+use crate::tool::Worker;
 use crate::tool::{
-    Action, Call, Failure, FailureCode, OnOverflow, Output, OutputFormat, Script, Stream,
+    Action, Call, Catalog, Failure, FailureCode, OnOverflow, Output, OutputFormat, Script, Stream,
+    ToolName,
 };
 
 /// What is kept of standard error: a little of its beginning, more of its end.
-const STDERR_KEPT: (usize, usize) = (4 * 1024, 60 * 1024);
+pub(super) const STDERR_KEPT: (usize, usize) = (4 * 1024, 60 * 1024);
 
 /// Output up to this length is read where the call runs; more of it goes to a thread that may be busy.
 pub(super) const READ_IN_PLACE: u64 = 32 * 1024;
@@ -36,17 +42,20 @@ const AFTER_GRACE: Duration = Duration::from_millis(2500);
 
 /// Runs scripts, each as a process of its own, and ends all they start. Clones share everything.
 #[derive(Clone, Debug, Default)]
-pub struct ScriptExecutor(Arc<Shared>);
+pub struct ScriptExecutor(pub(super) Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    supervisors: TaskTracker,
+pub(super) struct Shared {
+    pub(super) supervisors: TaskTracker,
     /// The longest grace, once the runner stops.
-    draining: watch::Sender<Option<Duration>>,
-    roll: Roll,
-    store: Store,
+    pub(super) draining: watch::Sender<Option<Duration>>,
+    pub(super) roll: Roll,
+    pub(super) store: Store,
+    pub(super) ledger: Ledger,
     #[cfg(unix)]
     zygotes: Zygotes,
+    #[cfg(unix)]
+    pub(super) workers: Workers,
 }
 
 /// What came of a run.
@@ -107,8 +116,12 @@ impl ScriptExecutor {
                 time.timeout,
             );
         };
+        #[cfg(unix)]
+        if let Some(Worker::Persistent(worker)) = &script.worker {
+            return self.run_persistent(call, script, worker, time, place).await;
+        }
         let launch = match prepare::launch(call, script, time.timeout) {
-            Ok(launch) => self.warm(script, launch),
+            Ok(launch) => self.warm(call, script, launch),
             Err(failure) => return Execution::refused(failure, time.timeout),
         };
         let terms = Terms::new(&launch, time.timeout, time.extends_to, time.is_callers);
@@ -142,12 +155,13 @@ impl ScriptExecutor {
     }
 
     /// The launch, forked from a warm interpreter where its tool asks for it.
-    fn warm(&self, script: &Script, launch: Launch) -> Launch {
+    fn warm(&self, call: &Call, script: &Script, launch: Launch) -> Launch {
         #[cfg(unix)]
         if let Some(kind) = prepare::kind(script, &launch) {
             let fork = Fork {
                 zygotes: self.0.zygotes.clone(),
                 kind: Arc::new(kind),
+                counters: self.0.ledger.of(&call.tool.name),
             };
             return Launch {
                 fork: Some(fork),
@@ -155,8 +169,21 @@ impl ScriptExecutor {
             };
         }
         #[cfg(not(unix))]
-        let _ = script;
+        let _ = (call, script);
         launch
+    }
+
+    /// Lets go of what only tools needed that `catalog` does not have any more.
+    pub fn keep(&self, catalog: &Catalog) {
+        #[cfg(unix)]
+        self.0.workers.keep(catalog);
+        let is_kept = |tool: &ToolName| catalog.get(tool.as_str()).is_some();
+        self.0.ledger.keep(is_kept);
+    }
+
+    /// The warm interpreters of each tool that had some.
+    pub fn warm_loads(&self) -> Vec<WarmLoad> {
+        self.0.ledger.read()
     }
 
     /// Every running call, those whose processes cannot be killed included.
@@ -177,6 +204,8 @@ impl ScriptExecutor {
     pub async fn drain(&self, grace: Option<Duration>) -> Vec<Running> {
         let most = grace.unwrap_or(Duration::MAX);
         self.0.draining.send_replace(Some(most));
+        #[cfg(unix)]
+        self.0.workers.drain(most);
         self.0.supervisors.close();
         let longest = self
             .running()
@@ -186,7 +215,7 @@ impl ScriptExecutor {
         let longest = longest.unwrap_or_default().min(most);
         let ended = timeout(longest + AFTER_GRACE, self.0.supervisors.wait()).await;
         #[cfg(unix)]
-        self.0.zygotes.close().await;
+        tokio::join!(self.0.zygotes.close(), self.0.workers.close());
         match ended {
             Ok(()) => Vec::new(),
             Err(_) => self.running(),
@@ -248,7 +277,7 @@ pub(super) fn refusal(call: &Call, time: &Time, is_draining: bool) -> Option<Fai
 pub(super) struct Time {
     pub(super) timeout: Duration,
     /// How long it may run in all where progress puts the timeout off; more than `timeout`.
-    extends_to: Option<Duration>,
+    pub(super) extends_to: Option<Duration>,
     pub(super) grace: Duration,
     /// Whether the caller granted less than the tool's own timeout.
     pub(super) is_callers: bool,
@@ -290,7 +319,7 @@ impl Time {
     }
 }
 
-async fn judge(call: &Call, terms: Terms, ended: Ended) -> Execution {
+pub(super) async fn judge(call: &Call, terms: Terms, ended: Ended) -> Execution {
     let (ran, allowed) = (ended.ran, ended.allowed);
     let is_quick = ended.stdout.total <= READ_IN_PLACE && !matches!(ended.end, End::NotStarted(_));
     let (result, warnings) = if is_quick {

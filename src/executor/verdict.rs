@@ -74,7 +74,14 @@ pub(super) fn verdict(
                 .map_err(|failure| failure.with("stderr", said.text));
             return (result, warnings);
         }
-        End::NotStarted(error) => return (Err(not_started(tool, terms, error)), warnings),
+        End::NotStarted(error) => {
+            let mut failure = not_started(tool, terms, error);
+            if ended.stderr.total > 0 {
+                let said = excerpt(&ended.stderr, STDERR_SHOWN.0, STDERR_SHOWN.1);
+                failure = failure.with("stderr", said.text);
+            }
+            return (Err(failure), warnings);
+        }
         End::Exited(Exit::Code(code)) => {
             warnings.extend(near_timeout(call, ended.ran, terms.longest()));
             exit_status(tool, *code, ended.stderr.total > 0)
@@ -94,6 +101,7 @@ pub(super) fn verdict(
             FailureCode::Internal,
             format!("how `{tool}` ended is not known: its status was taken by somebody else"),
         ),
+        End::Broken(broken) => super::broken::failure(tool, broken),
         End::Stopped(why, exit) => stopped(call, terms, *why, *exit, ended),
     };
     warnings.extend(not_whole(&ended.kept));
@@ -220,12 +228,16 @@ fn not_started(tool: &ToolName, terms: &Terms, error: &io::Error) -> Failure {
         ));
     }
     #[cfg(unix)]
-    if let Some(inner) = error.get_ref()
-        && inner.is::<BirthError>()
+    if let Some(why) = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<BirthError>())
     {
-        return failure.remediation(
-            "see that the modules of `worker.preload` can be imported, or leave `worker` out",
-        );
+        return failure.remediation(match why {
+            BirthError::NotLoaded { .. } => {
+                "see that the script loads and defines `main(arguments)`: `stderr` has what it said"
+            }
+            _ => "see that the modules of `worker.preload` can be imported, or leave `worker` out",
+        });
     }
     failure.remediation(match error.kind() {
         io::ErrorKind::NotFound if terms.program.exists() => {

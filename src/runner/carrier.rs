@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::executor::{DatabaseLoad, Execution, Executor, Running};
+use crate::executor::{DatabaseLoad, Execution, Executor, Running, WarmLoad};
 use crate::scheduler::Permit;
 use crate::tool::{Call, Catalog};
 
@@ -29,6 +29,11 @@ pub(super) trait Carrier: Send + Sync {
     fn databases(&self) -> Vec<DatabaseLoad> {
         Vec::new()
     }
+
+    /// The warm interpreters of each tool that had some.
+    fn warm_loads(&self) -> Vec<WarmLoad> {
+        Vec::new()
+    }
 }
 
 impl Carrier for Executor {
@@ -50,6 +55,10 @@ impl Carrier for Executor {
 
     fn databases(&self) -> Vec<DatabaseLoad> {
         self.databases()
+    }
+
+    fn warm_loads(&self) -> Vec<WarmLoad> {
+        self.warm_loads()
     }
 }
 

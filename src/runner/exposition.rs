@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Runner;
 use super::visible::Visible;
+use crate::executor::WarmLoad;
 use crate::metrics::{Exposition, Kind};
 use crate::scheduler::{Snapshot, ToolSnapshot};
 use crate::tool::ToolAccess;
@@ -28,6 +29,30 @@ const TOOL_GAUGES: [ToolGauge; 4] = [
         "runner_queue_size",
         "Calls of a tool that may wait at once",
         |tool| tool.queue_size,
+    ),
+];
+
+/// A figure of the warm interpreters of a tool: its name, what it is and says, and where it is read.
+type WarmFigure = (&'static str, Kind, &'static str, fn(&WarmLoad) -> u64);
+
+const WARM_FIGURES: [WarmFigure; 3] = [
+    (
+        "runner_warm_processes",
+        Kind::Gauge,
+        "Warm interpreters that live",
+        |load| load.living,
+    ),
+    (
+        "runner_warm_starts_total",
+        Kind::Counter,
+        "Warm interpreters that became ready",
+        |load| load.starts,
+    ),
+    (
+        "runner_warm_calls_total",
+        Kind::Counter,
+        "Calls that were given to a warm interpreter",
+        |load| load.calls,
     ),
 ];
 
@@ -59,6 +84,7 @@ impl Runner {
         self.breaker_states(&visible, &mut text);
         self.stuck_processes(&visible, &mut text);
         self.connections(&visible, &mut text);
+        self.warm_processes(&visible, &mut text);
         if let Some(audit) = &self.journal().audit {
             let help = "Calls that the audit log lacks";
             text.family("runner_audit_lost_total", Kind::Counter, help);
@@ -121,6 +147,30 @@ impl Runner {
         text.family("runner_database_max_connections", Kind::Gauge, help);
         for load in &loads {
             text.sample("", &[("database", load.name.as_str())], load.max.into());
+        }
+    }
+
+    /// The interpreters that are kept warm for the visible tools.
+    fn warm_processes(&self, visible: &Visible<'_>, text: &mut Exposition) {
+        let loads = self.engine.carrier.warm_loads();
+        let is_shown = |load: &&WarmLoad| visible.has_tool(load.tool.as_str());
+        let loads: Vec<&WarmLoad> = loads.iter().filter(is_shown).collect();
+        if loads.is_empty() {
+            return;
+        }
+        for (name, kind, help, read) in WARM_FIGURES {
+            text.family(name, kind, help);
+            for load in &loads {
+                text.sample("", &[("operation_type", load.tool.as_str())], read(load));
+            }
+        }
+        let help = "Warm interpreters that ended, by why";
+        text.family("runner_warm_ends_total", Kind::Counter, help);
+        for load in &loads {
+            for (reason, count) in &load.ends {
+                let labels = [("operation_type", load.tool.as_str()), ("reason", reason)];
+                text.sample("", &labels, *count);
+            }
         }
     }
 

@@ -66,7 +66,7 @@ pub use self::journal::Journal;
 use self::pages::Pages;
 pub use self::status::{
     BreakerStatus, CacheStatus, GroupStatus, ObservedStatus, RateStatus, Recommendation, Status,
-    StuckProcess, ToolStatus,
+    StuckProcess, ToolStatus, WarmStatus,
 };
 use crate::executor::Executor;
 use crate::metrics::{Batches, Metrics};

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::visible::Visible;
 use super::{Runner, advice};
+use crate::executor::WarmLoad;
 use crate::metrics::Observed;
 use crate::scheduler::{BucketSnapshot, Snapshot, ToolSnapshot};
-use crate::tool::{Tool, ToolAccess};
+use crate::tool::{Tool, ToolAccess, ToolName};
 
 /// Limits and load of a runner at one moment, as far as its reader may see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,8 +64,22 @@ pub struct ToolStatus {
     /// The breaker that guards it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<String>,
+    /// The interpreters that are kept warm for it, once there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm: Option<WarmStatus>,
     /// What its latest calls were like.
     pub observed: ObservedStatus,
+}
+
+/// The warm interpreters of a tool. All but those that live are counted since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmStatus {
+    /// Those that live.
+    pub processes: u64,
+    /// Those that became ready.
+    pub starts: u64,
+    /// Calls that they were given.
+    pub calls: u64,
 }
 
 /// A rate at one moment.
@@ -178,6 +193,9 @@ impl Runner {
             .iter()
             .map(|bucket| (bucket.name.as_str(), bucket))
             .collect();
+        let warm_loads = self.engine.carrier.warm_loads();
+        let warm_loads: HashMap<&ToolName, &WarmLoad> =
+            warm_loads.iter().map(|load| (&load.tool, load)).collect();
         let mut status = self.shared_status(&visible, &load, &catalog.name);
         for tool in catalog.visible_to(access) {
             // A reload may come between the catalog and the load.
@@ -191,9 +209,14 @@ impl Runner {
             status
                 .recommendations
                 .extend(advice::of_tool(tool, load, &observed));
-            status
-                .tools
-                .push(tool_status(tool, load, &observed, &buckets));
+            status.tools.push(ToolStatus {
+                warm: warm_loads.get(&tool.name).map(|load| WarmStatus {
+                    processes: load.living,
+                    starts: load.starts,
+                    calls: load.calls,
+                }),
+                ..tool_status(tool, load, &observed, &buckets)
+            });
         }
         let (breakers, stuck) = (&status.circuit_breakers, &status.stuck);
         let more: Vec<_> = advice::of_breakers(breakers)
@@ -282,6 +305,7 @@ fn tool_status(
         rates: rates.collect(),
         group: limits.group.clone(),
         circuit_breaker: breaker.map(|rules| rules.name.clone()),
+        warm: None,
         observed: ObservedStatus {
             runs: observed.runs,
             near_timeout: observed.near_timeout,

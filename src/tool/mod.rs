@@ -75,7 +75,7 @@ pub use task::{LONG_CALL, TaskMode, TaskRules};
 pub use template::ValueError;
 pub use test_case::{Expectation, ExpectedError, TestCase};
 pub use trace::TraceContext;
-pub use worker::{ForkWorker, Worker};
+pub use worker::{ForkWorker, PersistentWorker, Worker};
 
 /// One tool of the catalog, ready to be called.
 #[derive(Debug)]

@@ -10,5 +10,11 @@ mod support;
 
 mod alike;
 mod forking;
+mod kept;
+mod kept_ends;
+mod kept_hostile;
+mod kept_life;
+mod kept_multiplex;
+mod kept_server;
 mod scripts;
 mod zygotes;

@@ -2,7 +2,7 @@
 
 use super::TimeoutChoice;
 use crate::config::decode::{List, Named, choice, wire};
-use crate::config::quantity::{Count, Size};
+use crate::config::quantity::{Count, Size, Time};
 use crate::config::text::{AnyText, Json, Text};
 
 choice! {
@@ -42,7 +42,7 @@ choice! {
 
     /// How a warm worker runs.
     enum WorkerMode {
-        /// One process answers many calls. Has no effect yet.
+        /// Processes that have loaded the script answer call after call with its `main(arguments)`.
         "persistent" Persistent,
         /// An interpreter that has imported `preload` forks for each call; the script is as it is.
         "fork" Fork,
@@ -76,14 +76,21 @@ wire! {
         /// How it runs.
         #[schemars(required)]
         "mode" mode: WorkerMode,
-        /// Processes; for `mode: persistent`.
+        /// Processes there may be, at most 256. Default: as many as `concurrency.max_parallel` of the tool needs, at most
+        /// 8; without it, one for each core, at most 8. For `mode: persistent`.
         "size" size: Count,
-        /// Calls after which a process is replaced; for `mode: persistent`.
+        /// Calls after which a process is replaced, give or take a tenth. Default: never. For `mode: persistent`.
         "max_calls" max_calls: Count,
-        /// Resident memory after which a process is replaced; for `mode: persistent`.
+        /// Resident memory past which a process is replaced after its call, on Linux. Default: any. For
+        /// `mode: persistent`.
         "max_rss" max_rss: Size,
-        /// Calls one process answers at once; for `mode: persistent`.
+        /// Calls one process answers at once, at most 1000; more than one needs `async def main`. Default: 1. For
+        /// `mode: persistent`.
         "multiplex" multiplex: Count,
+        /// How long a process without calls is kept. Default: 10m. For `mode: persistent`.
+        "idle_timeout" idle_timeout: Time,
+        /// How long a process may take to load the script. Default: 60s. For `mode: persistent`.
+        "start_timeout" start_timeout: Time,
         /// Python modules to import before the first call.
         "preload" preload: List<Text>,
     }

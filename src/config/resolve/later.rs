@@ -1,7 +1,7 @@
 //! Settings whose behaviour comes with a later version: checked, and said to have no effect yet.
 
 use crate::config::decode::{Given, Problems};
-use crate::config::document::{Document, Tool, Worker, WorkerMode};
+use crate::config::document::Document;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Says that a key is understood and does nothing yet.
@@ -29,22 +29,4 @@ pub(super) fn document(document: &Document, problems: &mut Problems) {
             problems,
         );
     }
-}
-
-/// The settings of one tool.
-pub(super) fn tool(tool: &Tool, problems: &mut Problems) {
-    let worker = tool
-        .script
-        .as_ref()
-        .and_then(|script| script.value.worker.as_ref());
-    let is_persistent = |worker: &&Given<Worker>| {
-        let mode = worker.value.mode.as_ref();
-        mode.is_some_and(|mode| mode.value == WorkerMode::Persistent)
-    };
-    no_effect(
-        worker.filter(is_persistent),
-        "mode: persistent",
-        "each call starts an interpreter; `mode: fork` keeps one warm",
-        problems,
-    );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::rates::{self, Figures};
-use super::{Context, template, timeout};
+use super::{Context, persistent, template, timeout};
 use crate::config::decode::{Given, Problems};
 use crate::config::document::{
     Document, Group, Limit, PerKey, RunnerConcurrency, Tool, ToolConcurrency,
@@ -168,9 +168,15 @@ pub(super) fn of_tool(
     };
     let max_parallel = own.max_parallel.as_ref();
     let inherited = all.and_then(|all| all.max_parallel.as_ref());
+    // What the workers of a tool cannot answer at once would wait for them in a running place.
+    let by_workers = persistent::places(tool)
+        .filter(|(places, _)| max_parallel.is_none() && *places <= context.shared.max_parallel());
     note(
         "concurrency.max_parallel",
-        max_parallel.or(inherited).map(|given| given.key),
+        match by_workers {
+            Some((_, given)) => given,
+            None => max_parallel.or(inherited).map(|given| given.key),
+        },
     );
     let queue_timeout = own
         .queue_timeout
@@ -207,7 +213,10 @@ pub(super) fn of_tool(
     let extension = timeout::extension(tool, times.attempt, problems);
     note("progress_extends_timeout", extension.map(|given| given.key));
     ToolLimits {
-        max_parallel: max_parallel.map_or_else(|| context.shared.max_parallel(), |given| given.0),
+        max_parallel: max_parallel
+            .map(|given| given.0)
+            .or(by_workers.map(|(places, _)| places))
+            .unwrap_or_else(|| context.shared.max_parallel()),
         buckets: buckets(context, tool, own, name, origins, problems),
         group: group(context, own, problems),
         queue_size: own

@@ -11,6 +11,7 @@ mod limits;
 mod output;
 mod pages;
 mod parameters;
+mod persistent;
 mod program;
 mod rates;
 mod remote;

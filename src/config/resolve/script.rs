@@ -46,7 +46,7 @@ pub(super) fn resolve(
         job.look_behind_shim(program, problems);
     }
     let stdin = job.stdin(problems);
-    let worker = super::worker::resolve(job.script, problems);
+    let worker = super::worker::resolve(tool, job.script, problems);
     Some(Script {
         invocation: invocation?,
         stdin: stdin?,

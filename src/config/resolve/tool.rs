@@ -1,8 +1,8 @@
 //! One tool.
 
 use super::{
-    Context, both, confirm, http, icons, later, limits, output, pages, parameters, resilience,
-    script, sql, task, test_cases,
+    Context, both, confirm, http, icons, limits, output, pages, parameters, resilience, script,
+    sql, task, test_cases,
 };
 use crate::config::decode::Problems;
 use crate::config::document::{self, AnnotationHints};
@@ -26,7 +26,6 @@ pub(super) fn resolve(
         );
     }
     let description = description(context, declared, at, problems);
-    later::tool(declared, problems);
     let parameters = parameters::resolve(declared, problems);
     let mut origins = Origins::default();
     // A stand-in keeps the checks of the rest going where the name is refused.

@@ -1,8 +1,9 @@
 //! `worker`: how a Python script is kept warm.
 
 use super::interpreter::base_name;
+use super::persistent;
 use crate::config::decode::Problems;
-use crate::config::document::{ScriptAction, Worker as Declared, WorkerMode};
+use crate::config::document::{ScriptAction, Tool, Worker as Declared, WorkerMode};
 use crate::config::schema::Wire;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::tool::{ForkWorker, Worker};
@@ -10,8 +11,15 @@ use crate::tool::{ForkWorker, Worker};
 /// Options of the interpreter that stand alone and that a warm one can be given; several may stand in one word.
 const PLAIN_OPTIONS: &str = "BbdOPqRsu";
 
+/// The same for a process that loads the script by itself, which needs nothing of an interpreter.
+const PLAIN_OPTIONS_OF_PERSISTENT: &str = "BbdEIOPqRSsuv";
+
 /// How the script is kept warm; `None` when it is not, which has been said unless nobody asks for it.
-pub(super) fn resolve(script: &ScriptAction, problems: &mut Problems) -> Option<Worker> {
+pub(super) fn resolve(
+    tool: &Tool,
+    script: &ScriptAction,
+    problems: &mut Problems,
+) -> Option<Worker> {
     let given = script.worker.as_ref()?;
     let declared = &given.value;
     if cfg!(not(unix)) {
@@ -31,9 +39,10 @@ pub(super) fn resolve(script: &ScriptAction, problems: &mut Problems) -> Option<
         return None;
     };
     let preload = preload(declared, problems);
-    let line = line(script, given.key, problems)?;
+    let line = line(script, given.key, mode.value, problems);
     match mode.value {
         WorkerMode::Fork => {
+            let line = line?;
             refuse_others(declared, problems);
             Some(Worker::Fork(ForkWorker {
                 options: line.options,
@@ -41,7 +50,13 @@ pub(super) fn resolve(script: &ScriptAction, problems: &mut Problems) -> Option<
                 preload: preload?,
             }))
         }
-        WorkerMode::Persistent => None,
+        WorkerMode::Persistent => {
+            let settings = persistent::settings(tool, declared, problems);
+            let line = line?;
+            let is_sound = persistent::refuse_input(script, line.fixed, problems);
+            let worker = settings?.worker(line.options, preload?);
+            is_sound.then_some(Worker::Persistent(worker))
+        }
     }
 }
 
@@ -57,6 +72,14 @@ fn refuse_others(declared: &Declared, problems: &mut Problems) {
         (
             "multiplex",
             declared.multiplex.as_ref().map(|given| given.key),
+        ),
+        (
+            "idle_timeout",
+            declared.idle_timeout.as_ref().map(|given| given.key),
+        ),
+        (
+            "start_timeout",
+            declared.start_timeout.as_ref().map(|given| given.key),
         ),
     ];
     for (name, key) in keys {
@@ -117,7 +140,12 @@ enum Trouble {
     Option(String),
 }
 
-fn line(script: &ScriptAction, key: Span, problems: &mut Problems) -> Option<Line> {
+fn line(
+    script: &ScriptAction,
+    key: Span,
+    mode: WorkerMode,
+    problems: &mut Problems,
+) -> Option<Line> {
     let Some(command) = &script.command else {
         if script.shell.is_some() {
             problems.push(
@@ -143,7 +171,11 @@ fn line(script: &ScriptAction, key: Span, problems: &mut Problems) -> Option<Lin
         );
         return None;
     }
-    match parse(&arguments(script)) {
+    let options = match mode {
+        WorkerMode::Fork => PLAIN_OPTIONS,
+        WorkerMode::Persistent => PLAIN_OPTIONS_OF_PERSISTENT,
+    };
+    match parse(&arguments(script), options) {
         Ok(line) => Some(line),
         Err(Trouble::NoScript) => {
             problems.push(
@@ -156,6 +188,16 @@ fn line(script: &ScriptAction, key: Span, problems: &mut Problems) -> Option<Lin
             problems.push(
                 Diagnostic::error(key, "`worker` needs one script for all calls, and here a placeholder has a say in it")
                     .hint("write the script and what stands before it without placeholders"),
+            );
+            None
+        }
+        Err(Trouble::Option(option)) if mode == WorkerMode::Persistent => {
+            problems.push(
+                Diagnostic::error(
+                    key,
+                    format!("`worker` cannot start an interpreter with `{option}`"),
+                )
+                .hint("leave the option out"),
             );
             None
         }
@@ -180,7 +222,10 @@ pub(super) fn could_be(script: &ScriptAction) -> bool {
         .command
         .as_ref()
         .is_some_and(|command| is_python(&command.text));
-    cfg!(unix) && script.worker.is_none() && python && parse(&arguments(script)).is_ok()
+    cfg!(unix)
+        && script.worker.is_none()
+        && python
+        && parse(&arguments(script), PLAIN_OPTIONS).is_ok()
 }
 
 fn arguments(script: &ScriptAction) -> Vec<&str> {
@@ -195,7 +240,7 @@ fn is_python(command: &str) -> bool {
         .is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
-fn parse(arguments: &[&str]) -> Result<Line, Trouble> {
+fn parse(arguments: &[&str], plain_options: &str) -> Result<Line, Trouble> {
     let mut index = 0;
     loop {
         let argument = *arguments.get(index).ok_or(Trouble::NoScript)?;
@@ -225,7 +270,7 @@ fn parse(arguments: &[&str]) -> Result<Line, Trouble> {
             }
             "W" | "X" => index += 2,
             _ if letters.starts_with(['W', 'X']) => index += 1,
-            _ if letters.chars().all(|letter| PLAIN_OPTIONS.contains(letter)) => index += 1,
+            _ if letters.chars().all(|letter| plain_options.contains(letter)) => index += 1,
             _ => return Err(Trouble::Option(argument.to_owned())),
         }
     }
@@ -237,7 +282,7 @@ mod tests {
 
     fn parsed(line: &str) -> Result<(usize, usize), &'static str> {
         let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-        match parse(&words) {
+        match parse(&words, PLAIN_OPTIONS) {
             Ok(line) => Ok((line.options, line.fixed)),
             Err(Trouble::NoScript) => Err("no script"),
             Err(Trouble::Placeholder) => Err("a placeholder"),

@@ -8,14 +8,17 @@
 //! | `start`, `run` | the way in; the one loop that feeds, drains and stops, where every way out is an arm |
 //! | `stops` | who can end a process early |
 //! | `stream` | the pipes of a running process |
+//! | `counters` | what is counted of warm interpreters |
 //! | `roll` | who is running, and who cannot be killed |
 //! | `unix`, `windows` | the system calls, behind equal signatures |
-//! | `zygote` | warm interpreters, which fork instead of being started |
+//! | `warm` | warm interpreters, which fork for a call or answer it themselves |
 //!
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
 //! knows tools, templates or limits other than time and memory.
 
 mod ask;
+#[cfg_attr(not(unix), expect(dead_code, reason = "nothing is kept warm there"))]
+mod counters;
 mod launch;
 mod roll;
 mod run;
@@ -25,10 +28,10 @@ mod stream;
 mod supervisor;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod warm;
 #[cfg(windows)]
 mod windows;
-#[cfg(unix)]
-mod zygote;
 
 #[cfg(unix)]
 use unix as platform;
@@ -36,13 +39,17 @@ use unix as platform;
 use windows as platform;
 
 pub use ask::ask;
+pub(super) use counters::Ledger;
+pub use counters::WarmLoad;
 pub(super) use launch::Launch;
 pub(super) use roll::Roll;
 pub use roll::Running;
 pub(super) use stops::{Stops, Why};
-pub(super) use supervisor::{Bounds, End, Ended, Leftovers, supervise};
+pub(super) use supervisor::{Bounds, Broken, End, Ended, Leftovers, supervise};
 #[cfg(unix)]
-pub(super) use zygote::{BirthError, Fork, Kind, Zygotes};
+pub(super) use warm::{
+    Ask, BirthError, Closed, Crew, Fork, Given, Job, Kind, Pool, Reply, Seat, Zygotes,
+};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

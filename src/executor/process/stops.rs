@@ -32,7 +32,7 @@ pub(in crate::executor) struct Stops {
 
 impl Stops {
     /// The next one. Can be dropped at any await.
-    pub(super) async fn next(&mut self) -> Why {
+    pub(in crate::executor) async fn next(&mut self) -> Why {
         tokio::select! {
             biased;
             () = heard(self.abandoned.as_ref()) => { self.abandoned = None; Why::Abandoned }

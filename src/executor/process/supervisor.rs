@@ -75,6 +75,22 @@ pub(in crate::executor) enum End {
     Exited(Exit),
     /// The runner ended it, and this was its status, if it has one by now.
     Stopped(Why, Option<Exit>),
+    /// The worker it had was not up to it.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no workers"))]
+    Broken(Broken),
+}
+
+/// Why a worker gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::executor) enum Broken {
+    /// It ended by itself, as if all were well.
+    Unanswered,
+    /// It closed the way to the runner and lived on.
+    Closed,
+    /// It said what is no answer.
+    Nonsense(String),
+    /// It was ended because another of its calls did not end.
+    Dragged,
 }
 
 /// What a process left behind when it ended.
@@ -105,13 +121,7 @@ pub(in crate::executor) async fn supervise<P: Send>(
     let (mut ended, remains) = match Start::begin(launch, bounds, stops, &entry, &mut ward).await {
         Start::Running(run) => {
             let (mut tree, ended, answer_by) = run.until_ended().await;
-            let soon = answer_by.min(Instant::now() + SWEEP_AFTER);
-            let mut gone = timeout_at(soon, tree.gone()).await.is_ok();
-            if !gone {
-                // Who left the group does not get to live as long as one who cannot be killed.
-                ward.sweep().await;
-                gone = timeout_at(answer_by, tree.gone()).await.is_ok();
-            }
+            let gone = buried(&mut tree, &mut ward, answer_by).await;
             (ended, (!gone).then_some(Remains::Tree(tree)))
         }
         Start::Failed(ended) => (ended, None),
@@ -137,6 +147,17 @@ pub(in crate::executor) async fn supervise<P: Send>(
     tracing::info!(line = ?entry.line(), "processes that could not be killed are gone");
     drop(entry);
     drop(place);
+}
+
+/// Waits until nobody of a group that was killed lives, at most until `answer_by`. Whether that is so.
+pub(super) async fn buried(tree: &mut Tree, ward: &mut Ward, answer_by: Instant) -> bool {
+    let soon = answer_by.min(Instant::now() + SWEEP_AFTER);
+    if timeout_at(soon, tree.gone()).await.is_ok() {
+        return true;
+    }
+    // Who left the group does not get to live as long as one who cannot be killed.
+    ward.sweep().await;
+    timeout_at(answer_by, tree.gone()).await.is_ok()
 }
 
 /// What the answer could not wait for.

@@ -18,7 +18,7 @@ use rustix::process::{
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::sleep;
 
-use super::zygote::Forked;
+use super::warm::Forked;
 use super::{Exit, Launch};
 
 pub(super) use std::os::fd::AsFd as PipeHandle;
@@ -173,6 +173,17 @@ impl Tree {
                         () = forked.told() => {}
                     }
                 }
+            }
+        }
+    }
+
+    /// The same for one that was just alive: without a system call until there is something to see. Can be dropped at any
+    /// await.
+    pub(super) async fn exit_noticed(&mut self) {
+        loop {
+            watched(&mut self.watch).await;
+            if self.has_leader_exited() {
+                return;
             }
         }
     }

@@ -8,11 +8,11 @@
 //! |---|---|
 //! | `zygote.py` | the part inside the interpreter |
 //! | `wire` | what is said over the socket |
-//! | `birth` | from a kind to a zygote that is ready |
+//! | `birth`, `infant` | from a kind to a zygote that is ready |
+//! | `hook_folder` | how the part inside comes in |
 //! | `conversation` | the one task that speaks with a zygote, until its end |
 //! | `forked` | one process of a call, as the zygote's child |
 //! | `pool` | which zygotes there are |
-//! | `stamp` | whether a file is what it was |
 //!
 //! A fork belongs to its call like any process: it leads a group of its own and is killed with it, the zygote leaves it
 //! unreaped until it is told otherwise, and it shows the mark of its call, so the guard finds what it leaves
@@ -21,10 +21,10 @@
 mod birth;
 mod conversation;
 mod forked;
+mod hook_folder;
+mod infant;
 mod pool;
-mod stamp;
 mod wire;
 
-pub(in crate::executor) use birth::{BirthError, Kind};
-pub(super) use forked::Forked;
+pub(in crate::executor::process) use forked::Forked;
 pub(in crate::executor) use pool::{Fork, Zygotes};

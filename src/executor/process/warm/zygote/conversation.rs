@@ -16,12 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::birth::Newborn;
 use super::forked::Forked;
-use super::stamp::Stamp;
+use super::infant::Newborn;
 use super::wire::Reply;
 use crate::executor::process::Exit;
+use crate::executor::process::counters::Living;
 use crate::executor::process::platform::Tree;
+use crate::executor::process::warm::Stamp;
 use crate::guard::Ward;
 
 /// A zygote that has had nothing to do for so long ends.
@@ -71,6 +72,7 @@ impl Zygote {
     /// The zygote, and what has to run for as long as it lives.
     pub(super) fn new(
         newborn: Newborn,
+        living: Living,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()>) {
         let (commands, asked) = mpsc::unbounded_channel();
@@ -79,6 +81,7 @@ impl Zygote {
             stream: newborn.stream,
             tree: newborn.tree,
             ward: newborn.ward,
+            living,
             asked,
             own_commands: commands.downgrade(),
             gone: gone.clone(),
@@ -142,6 +145,7 @@ struct Conversation {
     stream: UnixStream,
     tree: Tree,
     ward: Ward,
+    living: Living,
     asked: mpsc::UnboundedReceiver<Command>,
     own_commands: mpsc::WeakUnboundedSender<Command>,
     gone: CancellationToken,
@@ -166,8 +170,12 @@ struct Outgoing {
 
 impl Conversation {
     async fn until_end(mut self, stop: CancellationToken) {
-        if let Err(error) = self.speak(stop).await {
-            tracing::warn!(pid = self.tree.id(), %error, "a warm interpreter is given up");
+        match self.speak(stop).await {
+            Ok(why) => self.living.ends(why),
+            Err(error) => {
+                tracing::warn!(pid = self.tree.id(), %error, "a warm interpreter is given up");
+                self.living.ends("died");
+            }
         }
         self.gone.cancel();
         self.tree.kill();
@@ -178,15 +186,16 @@ impl Conversation {
         self.ward.sweep().await;
     }
 
-    async fn speak(&mut self, stop: CancellationToken) -> io::Result<()> {
+    /// Speaks with it until the end, and says why that came.
+    async fn speak(&mut self, stop: CancellationToken) -> io::Result<&'static str> {
         loop {
             let awaits = !(self.forking.is_empty() && self.reaping.is_empty());
             let is_idle = !awaits && self.children.is_empty();
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok("shutdown"),
                 command = self.asked.recv(), if self.outgoing.is_none() => match command {
                     Some(command) => self.ask(command, awaits)?,
-                    None => return Ok(()),
+                    None => return Ok("unused"),
                 },
                 ready = self.stream.writable(), if self.outgoing.is_some() => { ready?; self.write()?; }
                 ready = self.stream.readable() => {
@@ -200,7 +209,7 @@ impl Conversation {
                     self.tree.wake();
                 }
                 () = sleep_until(self.heard + ANSWER_WITHIN), if awaits => return Err(io::ErrorKind::TimedOut.into()),
-                () = sleep(IDLE), if is_idle => return Ok(()),
+                () = sleep(IDLE), if is_idle => return Ok("idle"),
             }
         }
     }

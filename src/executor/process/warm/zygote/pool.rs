@@ -13,18 +13,17 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::birth::{BirthError, Kind, birth};
+use super::birth::birth;
 use super::conversation::{ForkError, Zygote};
 use super::wire::Message;
 use crate::executor::process::Launch;
+use crate::executor::process::counters::Counters;
 use crate::executor::process::platform::{Ends, Tree};
+use crate::executor::process::warm::{BirthError, Kind, pause};
 use crate::guard::MARK_VARIABLE;
 
 /// The most kinds that are kept. Past it the one that was called longest ago goes.
 const MOST: usize = 32;
-
-/// How long a kind whose interpreter failed is left alone, at first and at most; it doubles with each failure.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// How long the ends of all are waited for.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -69,13 +68,15 @@ pub(in crate::executor) struct Fork {
     pub(in crate::executor) zygotes: Zygotes,
     /// What is to be forked.
     pub(in crate::executor) kind: Arc<Kind>,
+    /// The tool's.
+    pub(in crate::executor) counters: Arc<Counters>,
 }
 
 impl Fork {
     /// The process of `launch`, forked from a zygote; or spawned, where there can be none.
     pub(in crate::executor::process) async fn start(&self, launch: Launch) -> io::Result<Tree> {
         for _ in 0..ATTEMPTS {
-            let zygote = match self.zygotes.of(&self.kind).await {
+            let zygote = match self.zygotes.of(&self.kind, &self.counters).await {
                 Ok(zygote) => zygote,
                 Err(BirthError::Unable(_)) => break,
                 Err(error) => return Err(error.into()),
@@ -84,7 +85,10 @@ impl Fork {
             let frame = self.frame(number, &launch)?;
             let (theirs, ends) = pipes(launch.stdin.is_some())?;
             match zygote.fork(number, frame, theirs).await {
-                Ok(forked) => return Ok(Tree::forked(forked, ends)),
+                Ok(forked) => {
+                    self.counters.called();
+                    return Ok(Tree::forked(forked, ends));
+                }
                 Err(ForkError::NotBegun) => {}
                 Err(ForkError::Refused(error)) => return Err(error),
             }
@@ -133,9 +137,13 @@ fn pipes(reads: bool) -> io::Result<([OwnedFd; 3], Ends)> {
 
 impl Zygotes {
     /// A zygote of `kind`, started if need be.
-    async fn of(&self, kind: &Arc<Kind>) -> Result<Arc<Zygote>, BirthError> {
+    async fn of(
+        &self,
+        kind: &Arc<Kind>,
+        counters: &Arc<Counters>,
+    ) -> Result<Arc<Zygote>, BirthError> {
         loop {
-            match self.look(kind)? {
+            match self.look(kind, counters)? {
                 Look::Wait(mut starting) => {
                     // It ends with an error when the start has ended.
                     starting.changed().await.ok();
@@ -152,7 +160,7 @@ impl Zygotes {
         }
     }
 
-    fn look(&self, kind: &Arc<Kind>) -> Result<Look, BirthError> {
+    fn look(&self, kind: &Arc<Kind>, counters: &Arc<Counters>) -> Result<Look, BirthError> {
         if self.0.stop.is_cancelled() {
             return Err(io::Error::other("the runner is stopping").into());
         }
@@ -182,9 +190,9 @@ impl Zygotes {
             failures,
         };
         slots.kinds.insert(Arc::clone(kind), slot);
-        let (pool, kind) = (self.clone(), Arc::clone(kind));
+        let (pool, kind, counters) = (self.clone(), Arc::clone(kind), Arc::clone(counters));
         self.0.living.spawn(async move {
-            let life = pool.bear(&kind).await;
+            let life = pool.bear(&kind, &counters).await;
             drop((starts, pool));
             if let Some(life) = life {
                 life.await;
@@ -194,7 +202,11 @@ impl Zygotes {
     }
 
     /// Starts a zygote and puts it into its slot. Returns what has to run for as long as it lives.
-    async fn bear(&self, kind: &Arc<Kind>) -> Option<impl Future<Output = ()> + use<>> {
+    async fn bear(
+        &self,
+        kind: &Arc<Kind>,
+        counters: &Arc<Counters>,
+    ) -> Option<impl Future<Output = ()> + use<>> {
         let born = tokio::select! {
             born = birth(Arc::clone(kind)) => born,
             () = self.0.stop.cancelled() => Err(io::Error::other("the runner is stopping").into()),
@@ -203,13 +215,13 @@ impl Zygotes {
         let slot = slots.kinds.get_mut(kind)?;
         match born {
             Ok(newborn) => {
-                let (zygote, life) = Zygote::new(newborn, self.0.stop.clone());
+                let (zygote, life) = Zygote::new(newborn, counters.started(), self.0.stop.clone());
                 slot.state = State::Ready(Arc::new(zygote));
                 slot.failures = 0;
                 Some(life)
             }
             Err(error) => {
-                let pause = (PAUSE.0 * 2_u32.saturating_pow(slot.failures)).min(PAUSE.1);
+                let pause = pause::after(slot.failures);
                 let program = kind.program.display();
                 if matches!(error, BirthError::Unable(_)) {
                     tracing::warn!(%program, %error, "calls start an interpreter each: it cannot be kept warm");

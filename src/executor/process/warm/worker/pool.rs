@@ -1,0 +1,503 @@
+//! The workers of one tool: who has a seat at which, when another is started, and who is replaced.
+//!
+//! A call takes a seat at the worker that has least to do. Where there is none it waits, first come first served, and another
+//! worker is started as long as there are fewer than `size`. A worker that is due to be replaced answers on until its
+//! successor is ready, so that no call waits for that.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::birth::{Newborn, birth};
+use super::conversation::{Command, Conversation};
+use super::ending::Fate;
+use super::job::{Job, Reply};
+use crate::executor::process::Why;
+use crate::executor::process::counters::Counters;
+use crate::executor::process::warm::{BirthError, Kind, Stamp, pause};
+use crate::tool::PersistentWorker;
+
+/// How often the files that workers are made of are looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The workers of one tool.
+pub(in crate::executor) struct Pool {
+    /// What they are started as.
+    pub(in crate::executor) kind: Kind,
+    /// How many, and how long each lives.
+    pub(in crate::executor) worker: PersistentWorker,
+    /// Whether each item they give is a line of JSON.
+    pub(in crate::executor) prints_items: bool,
+    counters: Arc<Counters>,
+    crew: Crew,
+    state: Mutex<State>,
+    next: AtomicU64,
+}
+
+/// What the pools of all tools share.
+#[derive(Clone, Debug, Default)]
+pub(in crate::executor) struct Crew {
+    /// The tasks of all workers.
+    pub(in crate::executor) living: TaskTracker,
+    /// Cancelled when no more are started.
+    pub(in crate::executor) stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    members: Vec<Member>,
+    starting: u32,
+    waiting: VecDeque<oneshot::Sender<Result<Seat, BirthError>>>,
+    /// The latest failure to start one, and until when none is started.
+    failed: Option<(BirthError, Instant)>,
+    failures: u32,
+    /// Whether somebody looks at the files.
+    is_watched: bool,
+    is_closed: bool,
+}
+
+struct Member {
+    handle: Arc<Handle>,
+    /// Calls that have a seat.
+    load: u32,
+    /// Why it is to be replaced.
+    due: Option<Reason>,
+    /// Its successor is here: it gets no more calls.
+    is_leaving: bool,
+}
+
+/// The way to one worker.
+pub(in crate::executor) struct Handle {
+    commands: mpsc::UnboundedSender<Command>,
+    /// Whether its calls can be told to end.
+    pub(super) is_async: bool,
+    stamps: Vec<Stamp>,
+}
+
+/// Why a worker is not needed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It has answered as many calls as it may.
+    MaxCalls,
+    /// It has grown past what it may have.
+    MaxRss,
+    /// A file it is made of is another.
+    Changed,
+    /// It had no call for too long.
+    Idle,
+    /// Its tool is gone, or others are called.
+    Unused,
+    /// The runner stops.
+    Shutdown,
+}
+
+/// A place at a worker. Dropped unused, it is another's.
+pub(in crate::executor) struct Seat {
+    pool: Arc<Pool>,
+    handle: Arc<Handle>,
+    is_used: bool,
+}
+
+/// A place at a worker, or the wait for one.
+pub(in crate::executor) enum Ask {
+    /// There is one.
+    Seat(Seat),
+    /// There will be, unless no worker can be started.
+    Wait(oneshot::Receiver<Result<Seat, BirthError>>),
+}
+
+/// A call that a worker has.
+pub(in crate::executor) struct Given {
+    handle: Arc<Handle>,
+    number: u64,
+}
+
+impl Reason {
+    /// For the metrics.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::MaxCalls => "max_calls",
+            Self::MaxRss => "max_rss",
+            Self::Changed => "changed",
+            Self::Idle => "idle",
+            Self::Unused => "unused",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl Pool {
+    /// A pool without a worker.
+    pub(in crate::executor) fn new(
+        kind: Kind,
+        worker: PersistentWorker,
+        prints_items: bool,
+        counters: Arc<Counters>,
+        crew: Crew,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            kind,
+            worker,
+            prints_items,
+            counters,
+            crew,
+            state: Mutex::default(),
+            next: AtomicU64::new(1),
+        })
+    }
+
+    /// A number for a call.
+    pub(in crate::executor) fn next_number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks for a seat.
+    ///
+    /// # Errors
+    /// When there is no worker, and the latest failed to start a moment ago.
+    pub(in crate::executor) fn ask(self: &Arc<Self>) -> Result<Ask, BirthError> {
+        let mut state = self.state();
+        if state.is_closed || self.crew.stop.is_cancelled() {
+            return Err(stopping());
+        }
+        if let Some((handle, load)) = state.take_seat(&self.worker) {
+            if load > 1 {
+                // It shares a worker, and need not.
+                self.start_missing(&mut state, 1);
+            }
+            self.counters.called();
+            return Ok(Ask::Seat(self.seat(handle)));
+        }
+        self.start_missing(&mut state, 1);
+        if state.members.is_empty()
+            && state.starting == 0
+            && let Some((error, _)) = &state.failed
+        {
+            return Err(error.clone());
+        }
+        let (seat, wait) = oneshot::channel();
+        state.waiting.push_back(seat);
+        Ok(Ask::Wait(wait))
+    }
+
+    fn seat(self: &Arc<Self>, handle: Arc<Handle>) -> Seat {
+        Seat {
+            pool: Arc::clone(self),
+            handle,
+            is_used: false,
+        }
+    }
+
+    /// Starts what is missing: a worker for each that is due, and for those who wait; `more` beside.
+    fn start_missing(self: &Arc<Self>, state: &mut State, more: u32) {
+        let is_paused = matches!(&state.failed, Some((_, until)) if Instant::now() < *until);
+        if is_paused || state.is_closed || self.crew.stop.is_cancelled() {
+            return;
+        }
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let due = state.members.iter().filter(|member| member.due.is_some());
+        let due = count(due.count());
+        let fresh = count(state.members.len()) - due;
+        let waiting = count(state.waiting.len()).div_ceil(self.worker.multiplex.get());
+        let leaving = state.members.iter().filter(|member| member.is_leaving);
+        let wanted = due - count(leaving.count()) + waiting.max(more);
+        let room = self.worker.size.get().saturating_sub(fresh);
+        for _ in state.starting..wanted.min(room) {
+            state.starting += 1;
+            let pool = Arc::clone(self);
+            self.crew.living.spawn(pool.bear());
+        }
+    }
+
+    /// Starts a worker and answers calls with it until its end.
+    async fn bear(self: Arc<Self>) {
+        let born = tokio::select! {
+            born = birth(&self.kind, &self.worker) => born,
+            () = self.crew.stop.cancelled() => Err(stopping()),
+        };
+        match born {
+            Ok(newborn) => self.welcome(newborn).until_end().await,
+            Err(error) => self.mourn(error),
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, mut newborn: Newborn) -> Conversation {
+        let (commands, told) = mpsc::unbounded_channel();
+        let handle = Arc::new(Handle {
+            commands,
+            is_async: newborn.is_async,
+            stamps: std::mem::take(&mut newborn.stamps),
+        });
+        let living = self.counters.started();
+        let mut state = self.state();
+        state.starting -= 1;
+        (state.failed, state.failures) = (None, 0);
+        state.members.push(Member {
+            handle: Arc::clone(&handle),
+            load: 0,
+            due: None,
+            is_leaving: false,
+        });
+        if state.is_closed {
+            state.dismiss_all(Reason::Shutdown);
+        } else {
+            state.dismiss_one();
+        }
+        self.seat_waiting(&mut state);
+        if !state.is_watched {
+            state.is_watched = true;
+            self.crew.living.spawn(Arc::clone(self).watch());
+        }
+        drop(state);
+        Conversation::new(Arc::clone(self), handle, newborn, told, living)
+    }
+
+    fn mourn(self: &Arc<Self>, error: BirthError) {
+        let mut state = self.state();
+        state.starting -= 1;
+        if self.crew.stop.is_cancelled() {
+            state.waiting.clear();
+            return;
+        }
+        let pause = pause::after(state.failures);
+        let program = self.kind.program.display();
+        tracing::warn!(%program, %error, ?pause, "a worker could not be started");
+        state.failures = state.failures.saturating_add(1);
+        state.failed = Some((error.clone(), Instant::now() + pause));
+        if state.members.is_empty() && state.starting == 0 {
+            for waiting in state.waiting.drain(..) {
+                waiting.send(Err(error.clone())).ok();
+            }
+        }
+    }
+
+    /// Gives the seats there are to those who wait, in their order.
+    fn seat_waiting(self: &Arc<Self>, state: &mut State) {
+        while !state.waiting.is_empty()
+            && let Some((handle, _)) = state.take_seat(&self.worker)
+        {
+            let Some(waiting) = state.waiting.pop_front() else {
+                return;
+            };
+            self.counters.called();
+            if let Err(Ok(unwanted)) = waiting.send(Ok(self.seat(handle))) {
+                let handle = unwanted.forget();
+                state.leave_seat(&handle);
+            }
+        }
+    }
+
+    /// Takes back a seat at a worker. Says what deserves a look about the worker, if anything.
+    pub(super) fn vacate(self: &Arc<Self>, handle: &Arc<Handle>) -> Option<String> {
+        let mut state = self.state();
+        let due = state.leave_seat(handle);
+        self.seat_waiting(&mut state);
+        let (error, _) = state
+            .failed
+            .as_ref()
+            .filter(|_| due == Some(Reason::Changed))?;
+        Some(format!(
+            "a file of the script has changed and does not load, so the one before it answered: {error}"
+        ))
+    }
+
+    /// Notes that a worker is to be replaced. It answers calls until the other is ready.
+    pub(super) fn is_due(self: &Arc<Self>, handle: &Arc<Handle>, reason: Reason) {
+        let mut state = self.state();
+        if let Some(member) = state.member(handle) {
+            member.due.get_or_insert(reason);
+            self.start_missing(&mut state, 0);
+        }
+    }
+
+    /// Lets go of a worker that has no call; false when it has just got one.
+    pub(super) fn release(&self, handle: &Arc<Handle>) -> bool {
+        let mut state = self.state();
+        let is_idle = state.member(handle).is_none_or(|member| member.load == 0);
+        if is_idle {
+            state.forget(handle);
+        }
+        is_idle
+    }
+
+    /// Notes that a worker ends. Where it was still needed, another is started.
+    pub(super) fn gone(self: &Arc<Self>, handle: &Arc<Handle>, fate: &Fate) {
+        let mut state = self.state();
+        let was_busy = state.member(handle).is_some_and(|member| member.load > 0);
+        state.forget(handle);
+        let is_needed = was_busy && !matches!(fate, Fate::Retired(_));
+        self.start_missing(&mut state, u32::from(is_needed));
+    }
+
+    /// Looks at the files that the workers are made of, for as long as there are workers.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = sleep(LOOK_AGAIN) => {}
+                () = self.crew.stop.cancelled() => return,
+            }
+            let handles: Vec<Arc<Handle>> = {
+                let mut state = self.state();
+                if state.members.is_empty() && state.starting == 0 {
+                    state.is_watched = false;
+                    return;
+                }
+                // What failed to start is tried again here, if nobody calls.
+                self.start_missing(&mut state, 0);
+                let fresh = state.members.iter().filter(|member| member.due.is_none());
+                fresh.map(|member| Arc::clone(&member.handle)).collect()
+            };
+            let look = move || {
+                let mut handles = handles;
+                handles.retain(|handle| handle.stamps.iter().any(Stamp::has_changed));
+                handles
+            };
+            for handle in spawn_blocking(look).await.unwrap_or_default() {
+                self.is_due(&handle, Reason::Changed);
+            }
+        }
+    }
+
+    /// Ends the calls that the workers have, within this grace.
+    pub(in crate::executor) fn drain(&self, grace: Duration) {
+        for member in &self.state().members {
+            member.handle.commands.send(Command::Drain(grace)).ok();
+        }
+    }
+
+    /// Ends the workers, each after the calls it has. No more are started.
+    pub(in crate::executor) fn close(&self, is_shutdown: bool) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.waiting.clear();
+        state.dismiss_all(if is_shutdown {
+            Reason::Shutdown
+        } else {
+            Reason::Unused
+        });
+    }
+
+    /// Every step leaves the state whole, so a panic elsewhere does not spoil it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn member(&mut self, handle: &Arc<Handle>) -> Option<&mut Member> {
+        self.members
+            .iter_mut()
+            .find(|member| Arc::ptr_eq(&member.handle, handle))
+    }
+
+    fn forget(&mut self, handle: &Arc<Handle>) {
+        self.members
+            .retain(|member| !Arc::ptr_eq(&member.handle, handle));
+    }
+
+    /// A seat at the worker with least to do; of several at the one that was here first, so that the others may become
+    /// idle. Also says how many calls have a seat there now.
+    fn take_seat(&mut self, worker: &PersistentWorker) -> Option<(Arc<Handle>, u32)> {
+        let has_room =
+            |member: &&mut Member| !member.is_leaving && member.load < worker.multiplex.get();
+        let member = self.members.iter_mut().filter(has_room);
+        let member = member.min_by_key(|member| member.load)?;
+        member.load += 1;
+        Some((Arc::clone(&member.handle), member.load))
+    }
+
+    /// Takes back a seat. Says why its worker is to be replaced, if it is.
+    fn leave_seat(&mut self, handle: &Arc<Handle>) -> Option<Reason> {
+        let member = self.member(handle)?;
+        member.load -= 1;
+        let due = member.due;
+        if member.is_leaving && member.load == 0 {
+            self.dismiss(handle, due.unwrap_or(Reason::Unused));
+        }
+        due
+    }
+
+    /// A successor has come: one that is due goes, once it has no call.
+    fn dismiss_one(&mut self) {
+        let is_due = |member: &&mut Member| member.due.is_some() && !member.is_leaving;
+        let Some(member) = self.members.iter_mut().find(is_due) else {
+            return;
+        };
+        member.is_leaving = true;
+        if member.load == 0 {
+            let (handle, due) = (Arc::clone(&member.handle), member.due);
+            self.dismiss(&handle, due.unwrap_or(Reason::Unused));
+        }
+    }
+
+    fn dismiss_all(&mut self, reason: Reason) {
+        for member in &mut self.members {
+            member.due.get_or_insert(reason);
+            member.is_leaving = true;
+        }
+        let idle = self.members.extract_if(.., |member| member.load == 0);
+        for member in idle {
+            member.handle.retire(reason);
+        }
+    }
+
+    fn dismiss(&mut self, handle: &Arc<Handle>, reason: Reason) {
+        self.forget(handle);
+        handle.retire(reason);
+    }
+}
+
+impl Handle {
+    fn retire(&self, reason: Reason) {
+        self.commands.send(Command::Retire(reason)).ok();
+    }
+}
+
+impl Seat {
+    /// Gives the worker a call; `reply` hears what becomes of it.
+    pub(in crate::executor) fn give(self, job: Box<Job>, reply: oneshot::Sender<Reply>) -> Given {
+        let number = job.number;
+        let handle = self.forget();
+        if let Err(mpsc::error::SendError(Command::Call(job, reply))) =
+            handle.commands.send(Command::Call(job, reply))
+        {
+            // It ended a moment ago.
+            reply.send(Reply::Unheard(job)).ok();
+        }
+        Given { handle, number }
+    }
+
+    /// The worker, whose seat is somebody else's to give back now.
+    fn forget(mut self) -> Arc<Handle> {
+        self.is_used = true;
+        Arc::clone(&self.handle)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.pool.vacate(&self.handle);
+        }
+    }
+}
+
+impl Given {
+    /// Ends the call early.
+    pub(in crate::executor) fn stop(&self, why: Why) {
+        let stop = Command::Stop(self.number, why);
+        self.handle.commands.send(stop).ok();
+    }
+}
+
+fn stopping() -> BirthError {
+    io::Error::other("the runner is stopping").into()
+}

@@ -1,0 +1,549 @@
+//! What a worker says, read as it comes: no message is ever whole in memory, but for the few words of an error.
+//!
+//! The worker is the runner's own (`worker.py`), so a message begins in one of four ways, to the byte. Anything else is
+//! nonsense, and so is a number that nobody asked about: whoever says it has got hold of what is not his.
+
+use serde::Deserialize;
+
+use super::text::Unescape;
+
+/// The longest beginning of a message, up to its value, in bytes.
+const LONGEST_HEAD: usize = 96;
+
+/// The longest error, in bytes.
+const LONGEST_ERROR: usize = 1024;
+
+/// The part of nonsense that is shown, in bytes.
+const SHOWN: usize = 60;
+
+/// Takes what a worker says, however it is cut into pieces.
+#[derive(Debug)]
+pub(super) struct Reader {
+    state: State,
+    /// The beginning of a message that is too short to be known.
+    head: Vec<u8>,
+    /// Whether texts are told as the JSON they are written in.
+    keeps_json: bool,
+}
+
+/// A part of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event<'a> {
+    /// The next bytes of what the call of this number prints.
+    Printed(u64, &'a [u8]),
+    /// What it yields is whole.
+    ItemEnded(u64),
+    /// The next bytes of what it logs.
+    Logged(u64, &'a [u8]),
+    /// It has ended, and what it gives is whole.
+    Returned {
+        /// The number of the call.
+        number: u64,
+        /// Whether it gave nothing, which was not told as printed.
+        is_null: bool,
+    },
+    /// It has ended with this exit status.
+    Failed(u64, i32),
+}
+
+impl Event<'_> {
+    /// The number of the call that it is about.
+    pub(super) const fn number(&self) -> u64 {
+        match *self {
+            Self::Printed(number, _)
+            | Self::ItemEnded(number)
+            | Self::Logged(number, _)
+            | Self::Returned { number, .. }
+            | Self::Failed(number, _) => number,
+        }
+    }
+}
+
+/// What was said makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Nonsense {
+    /// No message begins like this.
+    #[error("`{0}` is no answer")]
+    Unknown(String),
+    /// A message that ends before it should, or does not end where it should.
+    #[error("an answer is not whole")]
+    Unfinished,
+    /// Nobody asked.
+    #[error("there is no call number {0}")]
+    NoCall(u64),
+}
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Result,
+    Item,
+    Log,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    what: What,
+    number: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before a message, or in its first bytes.
+    Head,
+    /// Before the first byte of the value.
+    Value(Head),
+    /// In a value that is told as it is. The last bytes may be those that close the message: they are held back.
+    Raw(Head, Vec<u8>),
+    /// In a text.
+    Text(Head, Unescape),
+    /// In a value that is nothing.
+    Null(Head, Vec<u8>),
+    /// In an error.
+    Error(Head, Vec<u8>),
+    /// After a text, before what closes the message.
+    Closing(Head, &'static [u8]),
+}
+
+impl What {
+    /// What follows the value.
+    const fn closing(self) -> &'static [u8] {
+        match self {
+            Self::Result | Self::Error => b"}",
+            Self::Item | Self::Log => b"}}",
+        }
+    }
+}
+
+impl Reader {
+    /// Tells texts as they are, or as JSON.
+    pub(super) const fn new(keeps_json: bool) -> Self {
+        Self {
+            state: State::Head,
+            head: Vec::new(),
+            keeps_json,
+        }
+    }
+
+    /// Takes the next bytes, and tells what they say.
+    ///
+    /// # Errors
+    /// For nonsense, and whatever `tell` refuses; nothing is to be pushed any more then.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        mut tell: impl FnMut(Event<'_>) -> Result<(), Nonsense>,
+    ) -> Result<(), Nonsense> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.step(rest, &mut tell)?;
+        }
+        Ok(())
+    }
+
+    /// Takes some of `bytes`, and returns the others.
+    fn step<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        tell: &mut impl FnMut(Event<'_>) -> Result<(), Nonsense>,
+    ) -> Result<&'a [u8], Nonsense> {
+        let line_end = || bytes.iter().position(|byte| *byte == b'\n');
+        match &mut self.state {
+            State::Head => return self.begin(bytes),
+            State::Value(head) => {
+                let head = *head;
+                self.state = match (head.what, bytes[0]) {
+                    (What::Error, _) => State::Error(head, Vec::new()),
+                    (_, b'n') => State::Null(head, Vec::new()),
+                    (What::Log, b'"') => State::Text(head, Unescape::default()),
+                    (What::Log, _) => return Err(Nonsense::Unfinished),
+                    (_, b'"') if !self.keeps_json => State::Text(head, Unescape::default()),
+                    _ => State::Raw(head, Vec::new()),
+                };
+                let is_text = matches!(self.state, State::Text(..));
+                return Ok(&bytes[usize::from(is_text)..]);
+            }
+            State::Text(head, unescape) => {
+                let (head, mut told) = (*head, Ok(()));
+                let end = unescape.push(bytes, |text| {
+                    if told.is_ok() {
+                        told = tell(head.printed(text));
+                    }
+                });
+                told?;
+                let Some(end) = end.map_err(|_| Nonsense::Unfinished)? else {
+                    return Ok(&[]);
+                };
+                self.state = State::Closing(head, head.what.closing());
+                return Ok(&bytes[end..]);
+            }
+            State::Closing(head, closing) => {
+                if let [next, left @ ..] = *closing {
+                    if bytes[0] != *next {
+                        return Err(Nonsense::Unfinished);
+                    }
+                    *closing = left;
+                } else if bytes[0] == b'\n' {
+                    tell(head.ended(false))?;
+                    self.state = State::Head;
+                } else {
+                    return Err(Nonsense::Unfinished);
+                }
+                return Ok(&bytes[1..]);
+            }
+            State::Raw(head, held) => {
+                let (head, closing) = (*head, head.what.closing());
+                let Some(end) = line_end() else {
+                    return Self::hold_back(head, held, bytes, tell).map(|()| &[][..]);
+                };
+                Self::hold_back(head, held, &bytes[..end], tell)?;
+                if held.as_slice() != closing {
+                    return Err(Nonsense::Unfinished);
+                }
+                tell(head.ended(false))?;
+                self.state = State::Head;
+                Ok(&bytes[end + 1..])
+            }
+            State::Null(head, held) => {
+                let head = *head;
+                let end = line_end();
+                held.extend_from_slice(&bytes[..end.unwrap_or(bytes.len()).min(8)]);
+                let is_null = held.strip_prefix(b"null") == Some(head.what.closing());
+                match end {
+                    None if held.len() <= 8 => Ok(&[]),
+                    Some(end) if is_null => {
+                        if head.what == What::Item {
+                            tell(head.printed(b"null"))?;
+                        }
+                        tell(head.ended(true))?;
+                        self.state = State::Head;
+                        Ok(&bytes[end + 1..])
+                    }
+                    _ => Err(Nonsense::Unfinished),
+                }
+            }
+            State::Error(head, held) => {
+                let head = *head;
+                let end = line_end();
+                let part = &bytes[..end.unwrap_or(bytes.len())];
+                if held.len() + part.len() > LONGEST_ERROR {
+                    return Err(Nonsense::Unfinished);
+                }
+                held.extend_from_slice(part);
+                let Some(end) = end else {
+                    return Ok(&[]);
+                };
+                tell(Event::Failed(head.number, status(held)?))?;
+                self.state = State::Head;
+                Ok(&bytes[end + 1..])
+            }
+        }
+    }
+
+    /// Takes the beginning of a message.
+    fn begin<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Nonsense> {
+        if self.head.is_empty()
+            && let Some((head, length)) = Head::parse(bytes)?
+        {
+            self.state = State::Value(head);
+            return Ok(&bytes[length..]);
+        }
+        let before = self.head.len();
+        let room = LONGEST_HEAD - before;
+        self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        match Head::parse(&self.head)? {
+            Some((head, length)) => {
+                self.state = State::Value(head);
+                self.head.clear();
+                // A beginning that was too short before ends among the new bytes.
+                Ok(&bytes[length.saturating_sub(before)..])
+            }
+            None if bytes.len() < room => Ok(&[]),
+            None => Err(unknown(&self.head)),
+        }
+    }
+
+    /// Tells what is known to belong to the value: all but as many bytes as close a message.
+    fn hold_back(
+        head: Head,
+        held: &mut Vec<u8>,
+        bytes: &[u8],
+        tell: &mut impl FnMut(Event<'_>) -> Result<(), Nonsense>,
+    ) -> Result<(), Nonsense> {
+        let most = head.what.closing().len();
+        if let Some(sure) = bytes.len().checked_sub(most) {
+            for part in [held.as_slice(), &bytes[..sure]] {
+                if !part.is_empty() {
+                    tell(head.printed(part))?;
+                }
+            }
+            held.clear();
+            held.extend_from_slice(&bytes[sure..]);
+            return Ok(());
+        }
+        held.extend_from_slice(bytes);
+        let surplus = held.len().saturating_sub(most);
+        if surplus > 0 {
+            tell(head.printed(&held[..surplus]))?;
+            held.drain(..surplus);
+        }
+        Ok(())
+    }
+}
+
+impl Head {
+    /// The beginning of a message and its length; `None` when more has to come.
+    fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Nonsense> {
+        const KINDS: [(&[u8], &[(&[u8], What)]); 3] = [
+            (
+                br#"{"jsonrpc":"2.0","id":"#,
+                &[
+                    (br#","result":"#, What::Result),
+                    (br#","error":"#, What::Error),
+                ],
+            ),
+            (
+                br#"{"jsonrpc":"2.0","method":"item","params":{"id":"#,
+                &[(br#","item":"#, What::Item)],
+            ),
+            (
+                br#"{"jsonrpc":"2.0","method":"log","params":{"id":"#,
+                &[(br#","text":"#, What::Log)],
+            ),
+        ];
+        let mut may_come = false;
+        for (before, afters) in KINDS {
+            let Some(rest) = bytes.strip_prefix(before) else {
+                may_come |= before.starts_with(bytes);
+                continue;
+            };
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (number, rest) = rest.split_at(digits);
+            for (after, what) in afters {
+                if rest.starts_with(after)
+                    && let Some(number) = parse_number(number)
+                {
+                    let head = Self {
+                        what: *what,
+                        number,
+                    };
+                    return Ok(Some((head, bytes.len() - rest.len() + after.len())));
+                }
+                may_come |= after.starts_with(rest) && digits < 20;
+            }
+        }
+        if may_come {
+            Ok(None)
+        } else {
+            Err(unknown(bytes))
+        }
+    }
+
+    const fn printed(self, bytes: &[u8]) -> Event<'_> {
+        match self.what {
+            What::Log => Event::Logged(self.number, bytes),
+            What::Result | What::Item | What::Error => Event::Printed(self.number, bytes),
+        }
+    }
+
+    const fn ended(self, is_null: bool) -> Event<'static> {
+        match self.what {
+            What::Item => Event::ItemEnded(self.number),
+            What::Log => Event::Logged(self.number, b""),
+            What::Result | What::Error => Event::Returned {
+                number: self.number,
+                is_null,
+            },
+        }
+    }
+}
+
+fn parse_number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The exit status in an error, the rest of whose message stands in `rest`.
+fn status(rest: &[u8]) -> Result<i32, Nonsense> {
+    #[derive(Deserialize)]
+    struct Error {
+        code: i32,
+    }
+    let error = rest
+        .strip_suffix(b"}")
+        .and_then(|error| serde_json::from_slice::<Error>(error).ok());
+    let code = error.map(|error| error.code);
+    code.filter(|code| (1..=255).contains(code))
+        .ok_or(Nonsense::Unfinished)
+}
+
+/// Nonsense with its beginning, as far as it can be shown.
+fn unknown(bytes: &[u8]) -> Nonsense {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
+    let shown = text.chars().filter(|c| !c.is_control());
+    Nonsense::Unknown(shown.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a stream says: what each call printed and logged, and in which order what came.
+    fn heard<'a>(
+        keeps_json: bool,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Vec<String>, Nonsense> {
+        let mut reader = Reader::new(keeps_json);
+        let mut heard: Vec<(String, Vec<u8>)> = Vec::new();
+        for piece in pieces {
+            reader.push(piece, |event| {
+                let (what, bytes): (String, &[u8]) = match event {
+                    Event::Printed(number, bytes) => (format!("{number} prints "), bytes),
+                    Event::Logged(number, bytes) => (format!("{number} logs "), bytes),
+                    Event::ItemEnded(number) => (format!("{number} item"), b""),
+                    Event::Returned { number, is_null } => {
+                        (format!("{number} ends {is_null}"), b"")
+                    }
+                    Event::Failed(number, status) => (format!("{number} fails {status}"), b""),
+                };
+                match heard.last_mut() {
+                    Some((last, text)) if *last == what && what.ends_with("s ") => {
+                        text.extend_from_slice(bytes);
+                    }
+                    _ => heard.push((what, bytes.to_vec())),
+                }
+                Ok(())
+            })?;
+            assert!(reader.head.len() <= LONGEST_HEAD);
+            if let State::Raw(_, held) = &reader.state {
+                assert!(held.len() <= 2, "{held:?}");
+            }
+        }
+        assert!(matches!(reader.state, State::Head) && reader.head.is_empty());
+        Ok(heard
+            .into_iter()
+            .map(|(what, text)| what + &String::from_utf8(text).unwrap())
+            .collect())
+    }
+
+    const STREAM: &str = concat!(
+        r#"{"jsonrpc":"2.0","id":1,"result":{"a": [1, "}"]}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","id":2,"result":"a\n\u00fc}"}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","id":3,"result":null}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","method":"item","params":{"id":4,"item":[]}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","method":"item","params":{"id":4,"item":"b"}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","method":"item","params":{"id":4,"item":null}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","method":"log","params":{"id":4,"text":"::progress 1\n"}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","id":4,"result":7}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","id":18446744073709551615,"error":{"code":3,"message":"exit"}}"#,
+        "\n",
+    );
+
+    #[test]
+    fn messages_say_what_calls_print_and_how_they_end() {
+        let told = [
+            r#"1 prints {"a": [1, "}"]}"#,
+            "1 ends false",
+            "2 prints a\nü}",
+            "2 ends false",
+            "3 ends true",
+            "4 prints []",
+            "4 item",
+            "4 prints b",
+            "4 item",
+            "4 prints null",
+            "4 item",
+            "4 logs ::progress 1\n",
+            "4 prints 7",
+            "4 ends false",
+            "18446744073709551615 fails 3",
+        ];
+        assert_eq!(heard(false, [STREAM.as_bytes()]).unwrap(), told);
+        let as_json = heard(true, [STREAM.as_bytes()]).unwrap();
+        assert_eq!(as_json[2], r#"2 prints "a\n\u00fc}""#);
+        assert_eq!(as_json[7], r#"4 prints "b""#);
+    }
+
+    #[test]
+    fn nonsense_is_known_at_once() {
+        for (line, says) in [
+            ("hello\n", "`hello` is no answer"),
+            ("\n", "`` is no answer"),
+            (
+                r#"{"jsonrpc":"2.0","id":x"#,
+                r#"`{"jsonrpc":"2.0","id":x` is no answer"#,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":,"result":1}"#,
+                r#"`{"jsonrpc":"2.0","id":,"result":1}` is no answer"#,
+            ),
+            (
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1\n",
+                "an answer is not whole",
+            ),
+            (
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"a\"x\n",
+                "an answer is not whole",
+            ),
+            (
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":nothing}\n",
+                "an answer is not whole",
+            ),
+            (
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":0}}\n",
+                "an answer is not whole",
+            ),
+            (
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":900}}\n",
+                "an answer is not whole",
+            ),
+        ] {
+            let error = heard(false, [line.as_bytes()]).unwrap_err();
+            assert_eq!(error.to_string(), says, "{line}");
+            assert!(heard(false, line.as_bytes().chunks(1)).is_err(), "{line}");
+        }
+        let endless = [b"{\"jsonrpc\":\"2.0\",\"id\":".as_slice(), &[b'1'; 200]].concat();
+        assert!(heard(false, endless.chunks(7)).is_err());
+        let long = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}",
+            "x".repeat(2000)
+        );
+        assert!(heard(false, long.as_bytes().chunks(100)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_stream_is_cut_changes_nothing(
+            cuts in proptest::collection::vec(0..STREAM.len(), 0..12),
+            keeps_json: bool,
+        ) {
+            let mut cuts = cuts;
+            cuts.extend([0, STREAM.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|ends| &STREAM.as_bytes()[ends[0]..ends[1]]);
+            let whole = heard(keeps_json, [STREAM.as_bytes()]).unwrap();
+            prop_assert_eq!(&heard(keeps_json, pieces).unwrap(), &whole);
+            prop_assert_eq!(&heard(keeps_json, STREAM.as_bytes().chunks(1)).unwrap(), &whole);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0..STREAM.len()) {
+            let mut reader = Reader::new(false);
+            let stream = [&STREAM.as_bytes()[..at], &bytes].concat();
+            for piece in stream.chunks(7) {
+                if reader.push(piece, |_| Ok(())).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
