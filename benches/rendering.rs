@@ -14,7 +14,7 @@ tools:
   - name: argv
     description: An argument list
     parameters: [ { name: text, required: true }, { name: count, type: integer }, { name: names, type: array, items: { type: string } } ]
-    script: { command: /bin/echo, args: ["--count={{count}}", "{{text}}", "{{names...}}", fixed], stdin: "Dear {{text}},\n{{names}}\n" }
+    script: { command: /bin/echo, args: ["--count={{count}}", "{{text}}", "{{names}}", fixed], stdin: "Dear {{text}},\n{{names}}\n" }
   - name: shell
     description: Shell text
     parameters: [ { name: text, required: true }, { name: folder, required: true } ]

@@ -33,18 +33,22 @@ tools:
     script: { command: /bin/echo, args: [hi] }
   - name: report
     description: Report some numbers
+    timeout: 300
     parameters: [ { name: count, type: integer, required: true } ]
     script: { command: /usr/bin/python3, args: [report.py, "{{count}}"] }
   - name: report_fork
     description: The same, from an interpreter that has json already
+    timeout: 300
     parameters: [ { name: count, type: integer, required: true } ]
     script: { command: /usr/bin/python3, args: [report.py, "{{count}}"], worker: { mode: fork, preload: [json] } }
   - name: heavy
     description: The same with heavy imports
+    timeout: 300
     parameters: [ { name: count, type: integer, required: true } ]
     script: { command: /usr/bin/python3, args: [heavy.py, "{{count}}"] }
   - name: heavy_fork
     description: The same, from an interpreter that has them already
+    timeout: 300
     parameters: [ { name: count, type: integer, required: true } ]
     script:
       command: /usr/bin/python3
@@ -52,6 +56,7 @@ tools:
       worker: { mode: fork, preload: [argparse, asyncio, csv, decimal, email.message, http.client, json, logging, multiprocessing, sqlite3, unittest.mock, urllib.request, xml.etree.ElementTree] }
   - name: report_persistent
     description: The same, from a script that stays
+    timeout: 300
     parameters: [ { name: count, type: integer, required: true } ]
     script: { command: /usr/bin/python3, args: [persistent.py], worker: { mode: persistent, size: 2 } }
   - name: flood
