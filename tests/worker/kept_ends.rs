@@ -71,8 +71,10 @@ def end(*_): print('cleaned'); sys.exit(7)
 signal.signal(signal.SIGTERM, end)
 def main(arguments):
     yield 'half'
-    while True: time.sleep(1)";
-    let draft = kept(folder.path(), script).timeout(SHORT);
+    while arguments.get('wait'): time.sleep(1)";
+    text(&executor, kept(folder.path(), script)).await;
+    let mut draft = kept(folder.path(), script).timeout(SHORT);
+    draft.arguments = json!({ "wait": true });
     let started = Instant::now();
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
@@ -94,6 +96,7 @@ async fn who_ignores_the_polite_end_is_killed_with_its_family() {
 for _ in range(3): subprocess.Popen(['sleep', '{mark}'])
 while True: time.sleep(1)"
     );
+    pid(&executor, folder.path()).await;
     let draft = told(folder.path(), &what).timeout(SHORT).grace(SHORT);
     let started = Instant::now();
     let failure = run(&executor, draft).await.result.unwrap_err();
@@ -187,6 +190,10 @@ async fn a_worker_that_dies_between_calls_is_nobody_s_failure() {
         let before = pid(&executor, folder.path()).await;
         let number = rustix::process::Pid::from_raw(before.parse().unwrap()).unwrap();
         rustix::process::kill_process(number, rustix::process::Signal::KILL).unwrap();
+        // One that is about to die can still take what it is sent.
+        while lives(&before) {
+            std::thread::yield_now();
+        }
         assert_ne!(pid(&executor, folder.path()).await, before);
     }
     executor.drain(None).await;
@@ -227,12 +234,13 @@ def main(arguments):
     let waiting = both(true).call();
     let running = executor.clone();
     let task = tokio::spawn(async move { running.run(&waiting, ()).await });
-    let idle = text(&executor, both(false)).await;
     eventually("it runs", || {
         executor.running().iter().any(|line| line.pid.is_some())
     })
     .await;
     let busy = executor.running()[0].pid.unwrap().to_string();
+    let idle = text(&executor, both(false)).await;
+    assert_ne!(idle, busy);
     assert!(executor.drain(None).await.is_empty());
     let failure = task.await.unwrap().result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Cancelled);
@@ -263,6 +271,7 @@ def main(arguments):
         draft.arguments = json!({ "n": n });
         draft
     };
+    // Warm from here on.
     run(&executor, call(0)).await.result.unwrap();
     let (mut tasks, mut cancels) = (Vec::new(), Vec::new());
     for n in 1..=3 {

@@ -31,7 +31,6 @@ fn told(folder: &Path, what: &str) -> Draft {
 
 #[tokio::test]
 async fn nonsense_ends_the_worker_and_fails_the_call() {
-    let (folder, executor) = room();
     let no_sense = "`subject` gave no answer that makes sense, and its worker was ended: ";
     for (what, says) in [
         (
@@ -44,7 +43,7 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
             "there is no call number 4711",
         ),
         (
-            "everywhere(answer(1, '1') [:-3] + b'\\n'); time.sleep(3600)",
+            "everywhere(answer(2, '1')[:-3] + b'\\n'); time.sleep(3600)",
             "an answer is not whole",
         ),
         (
@@ -54,11 +53,7 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
     ] {
         let (folder, executor) = room();
         let before = text(&executor, told(folder.path(), "")).await;
-        let failure = run(
-            &executor,
-            told(folder.path(), &what.replace("answer(1,", "answer(2,")),
-        )
-        .await;
+        let failure = run(&executor, told(folder.path(), what)).await;
         let failure = failure.result.unwrap_err();
         assert_eq!(failure.code, FailureCode::OutputInvalid, "{what}");
         assert!(
@@ -69,7 +64,6 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
         assert_ne!(text(&executor, told(folder.path(), "")).await, before);
         executor.drain(None).await;
     }
-    drop((folder, executor));
 }
 
 /// The first answer counts, and who gives a second is not trusted with another call.
@@ -123,6 +117,7 @@ os._exit(3)";
 async fn one_that_stops_itself_is_ended_in_time() {
     let (folder, executor) = room();
     let what = "os.kill(os.getpid(), signal.SIGSTOP)";
+    text(&executor, told(folder.path(), "")).await;
     let draft = told(folder.path(), what).timeout(Duration::from_millis(500));
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(
@@ -137,8 +132,9 @@ async fn one_that_stops_itself_is_ended_in_time() {
 async fn an_endless_answer_ends_with_the_time() {
     let (folder, executor) = room();
     let what = "
-everywhere(answer(1)[:-4])
+everywhere(answer(2)[:-4])
 while True: everywhere(b'x' * 65536)";
+    text(&executor, told(folder.path(), "")).await;
     let draft = told(folder.path(), what).timeout(Duration::from_secs(1));
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);
@@ -156,6 +152,7 @@ async fn endless_words_on_standard_error_hold_up_no_end() {
     let (folder, executor) = room();
     let what = "
 while True: os.write(2, b'x' * 65536)";
+    text(&executor, told(folder.path(), "")).await;
     let draft = told(folder.path(), what).timeout(Duration::from_secs(1));
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert_eq!(failure.code, FailureCode::Timeout);

@@ -97,7 +97,7 @@ enum State {
     Head,
     /// Before the first byte of the value.
     Value(Head),
-    /// In a value that is told as it is. The last bytes may be those that close the message: they are held back.
+    /// In a value that is told as it is. The last bytes may be those that close the message: they are kept back.
     Raw(Head, Vec<u8>),
     /// In a text.
     Text(Head, Unescape),
@@ -153,9 +153,9 @@ impl Reader {
             State::Value(head) => self.value(head, bytes)?,
             State::Text(head, unescape) => text(head, unescape, bytes, tell)?,
             State::Closing(head, closing) => close(head, closing, bytes, tell)?,
-            State::Raw(head, held) => raw(head, held, bytes, tell)?,
-            State::Null(head, held) => null(head, held, bytes, tell)?,
-            State::Error(head, held) => error(head, held, bytes, tell)?,
+            State::Raw(head, kept) => raw(head, kept, bytes, tell)?,
+            State::Null(head, kept) => null(head, kept, bytes, tell)?,
+            State::Error(head, kept) => error(head, kept, bytes, tell)?,
         };
         self.state = state;
         Ok(rest)
@@ -242,13 +242,13 @@ fn close<'a>(head: Head, closing: &'static [u8], bytes: &'a [u8], tell: &mut Tel
     }
 }
 
-fn raw<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+fn raw<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
     let (part, rest) = line(bytes);
-    hold_back(head, &mut held, part, tell)?;
+    keep_back(head, &mut kept, part, tell)?;
     let Some(rest) = rest else {
-        return Ok((State::Raw(head, held), &[]));
+        return Ok((State::Raw(head, kept), &[]));
     };
-    if held != head.what.closing() {
+    if kept != head.what.closing() {
         return Err(Nonsense::Unfinished);
     }
     tell(head.ended(false))?;
@@ -256,42 +256,42 @@ fn raw<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) 
 }
 
 /// Tells what is known to belong to the value: all but as many bytes as close a message.
-fn hold_back(
+fn keep_back(
     head: Head,
-    held: &mut Vec<u8>,
+    kept: &mut Vec<u8>,
     bytes: &[u8],
     tell: &mut Tell<'_>,
 ) -> Result<(), Nonsense> {
     let most = head.what.closing().len();
     if let Some(sure) = bytes.len().checked_sub(most) {
-        for part in [held.as_slice(), &bytes[..sure]] {
+        for part in [kept.as_slice(), &bytes[..sure]] {
             if !part.is_empty() {
                 tell(head.printed(part))?;
             }
         }
-        held.clear();
-        held.extend_from_slice(&bytes[sure..]);
+        kept.clear();
+        kept.extend_from_slice(&bytes[sure..]);
         return Ok(());
     }
-    held.extend_from_slice(bytes);
-    let surplus = held.len().saturating_sub(most);
+    kept.extend_from_slice(bytes);
+    let surplus = kept.len().saturating_sub(most);
     if surplus > 0 {
-        tell(head.printed(&held[..surplus]))?;
-        held.drain(..surplus);
+        tell(head.printed(&kept[..surplus]))?;
+        kept.drain(..surplus);
     }
     Ok(())
 }
 
-fn null<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+fn null<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
     let (part, rest) = line(bytes);
-    if held.len() + part.len() > LONGEST_NULL {
+    if kept.len() + part.len() > LONGEST_NULL {
         return Err(Nonsense::Unfinished);
     }
-    held.extend_from_slice(part);
+    kept.extend_from_slice(part);
     let Some(rest) = rest else {
-        return Ok((State::Null(head, held), &[]));
+        return Ok((State::Null(head, kept), &[]));
     };
-    if held.strip_prefix(b"null") != Some(head.what.closing()) {
+    if kept.strip_prefix(b"null") != Some(head.what.closing()) {
         return Err(Nonsense::Unfinished);
     }
     if head.what == What::Item {
@@ -301,16 +301,16 @@ fn null<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>)
     Ok((State::Head, rest))
 }
 
-fn error<'a>(head: Head, mut held: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+fn error<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
     let (part, rest) = line(bytes);
-    if held.len() + part.len() > LONGEST_ERROR {
+    if kept.len() + part.len() > LONGEST_ERROR {
         return Err(Nonsense::Unfinished);
     }
-    held.extend_from_slice(part);
+    kept.extend_from_slice(part);
     let Some(rest) = rest else {
-        return Ok((State::Error(head, held), &[]));
+        return Ok((State::Error(head, kept), &[]));
     };
-    tell(Event::Failed(head.number, status(&held)?))?;
+    tell(Event::Failed(head.number, status(&kept)?))?;
     Ok((State::Head, rest))
 }
 
@@ -438,8 +438,8 @@ mod tests {
                 Ok(())
             })?;
             assert!(reader.head.len() <= LONGEST_HEAD);
-            if let State::Raw(_, held) = &reader.state {
-                assert!(held.len() <= 2, "{held:?}");
+            if let State::Raw(_, kept) = &reader.state {
+                assert!(kept.len() <= 2, "{kept:?}");
             }
         }
         assert!(matches!(reader.state, State::Head) && reader.head.is_empty());
