@@ -157,7 +157,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        self.list_changes.listen(&subscription, &self.runner).await
+        Box::pin(self.list_changes.listen(&subscription, &self.runner)).await
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -169,14 +169,12 @@ impl ServerHandler for Handler {
         }
     }
 
+    /// What the SDK compares the headers of a call with; built-in tools have no such parameters.
     fn get_tool(&self, name: &str) -> Option<McpTool> {
         let catalog = self.runner.catalog();
-        let latest = Revision::of(Some(rmcp::model::ProtocolVersion::LATEST));
-        catalog
-            .get(name)
-            .filter(|_| client::may_be_told_of(name))
-            .map(|tool| convert::tool(tool, false, &latest))
-            .or_else(|| builtin::find(&catalog, name).map(|tool| builtin::shown(tool, &latest)))
+        let tool = catalog.get(name);
+        tool.filter(|_| client::may_be_told_of(name))
+            .map(|tool| convert::tool_of_headers(tool))
     }
 
     async fn call_tool(
@@ -184,7 +182,8 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        panics::answered(self.call(request, &context)).await
+        // The SDK moves the future of a request from place to place before it runs: a large one is better boxed.
+        panics::answered(Box::pin(self.call(request, &context))).await
     }
 
     // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
@@ -238,7 +237,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = outputs::read(self.runner.store(), owner(&context), request.uri);
-        let mut result = read.await?;
+        let mut result = Box::pin(read).await?;
         result.cache_scope = whose(&context);
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result.into())
@@ -253,7 +252,7 @@ impl ServerHandler for Handler {
     ) -> Result<GetTaskResult, ErrorData> {
         let owner = owner(&context);
         let getting = tasks::get(self.runner.tasks(), &request.task_id, &owner);
-        let mut result = panics::answered(getting).await?;
+        let mut result = panics::answered(Box::pin(getting)).await?;
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result)
     }
@@ -264,7 +263,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let owner = owner(&context);
-        panics::answered(tasks::update(self.runner.tasks(), &request.task_id, &owner)).await
+        let updating = tasks::update(self.runner.tasks(), &request.task_id, &owner);
+        panics::answered(Box::pin(updating)).await
     }
 
     async fn cancel_task(
@@ -273,7 +273,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let owner = owner(&context);
-        panics::answered(tasks::cancel(self.runner.tasks(), &request.task_id, &owner)).await
+        let cancelling = tasks::cancel(self.runner.tasks(), &request.task_id, &owner);
+        panics::answered(Box::pin(cancelling)).await
     }
 
     /// Where the SDK sends every request it could not read: an unknown method, and a known one whose
