@@ -218,6 +218,7 @@ impl Infant {
                 program: kind.program.clone(),
                 arguments,
                 working_dir: kind.working_dir.clone(),
+                shared_environment: Environment::default(),
                 environment: environment(&kind, &folder, &own_mark),
                 stdin: None,
                 fork: None,
@@ -257,7 +258,8 @@ impl Infant {
         for module in &kind.preload {
             message = message.field(module)?;
         }
-        message.variables(&environment(kind, folder, &self.mark))
+        let environment = environment(kind, folder, &self.mark);
+        message.variables(environment.iter().map(|(name, value)| (&**name, &**value)))
     }
 
     /// What it says to a message; `None` when it has ended.

@@ -109,7 +109,7 @@ impl Fork {
         for argument in own {
             message = message.field(argument)?;
         }
-        message.variables(&launch.environment)?.framed()
+        message.variables(launch.variables())?.framed()
     }
 }
 
