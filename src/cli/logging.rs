@@ -15,6 +15,9 @@ use crate::telemetry::{Lines, timestamp};
 /// How long the last lines may take to go out.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long a busy log gathers lines: a write for each would cost more than the calls they tell of.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Whether all that is said on standard error is a line of JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
@@ -133,7 +136,10 @@ pub(super) fn finish() {
 /// A reader of standard error that reads no more must not hold up calls, so a thread of its own writes to it. Where
 /// the system has none left, lines are written at once.
 fn writer() -> Box<dyn io::Write> {
-    let lines = LINES.get_or_init(|| Lines::start("log", io::stderr(), |_| {}).ok());
+    let lines = LINES.get_or_init(|| {
+        let sink = io::BufWriter::new(io::stderr());
+        Lines::start_pausing("log", sink, PAUSE, |_| {}).ok()
+    });
     match lines {
         Some(lines) => Box::new(Handed(lines)),
         None => Box::new(io::stderr()),

@@ -39,8 +39,9 @@ impl Executor {
     pub async fn run(&self, call: &Call, place: impl Send + 'static) -> Execution {
         match &call.tool.action {
             Action::Script(_) => self.scripts.run(call, place).await,
-            Action::Http(http) => self.requests.run(call, http, place).await,
-            Action::Sql(sql) => self.queries.run(call, sql, place).await,
+            // Their futures are large, and every script would carry them.
+            Action::Http(http) => Box::pin(self.requests.run(call, http, place)).await,
+            Action::Sql(sql) => Box::pin(self.queries.run(call, sql, place)).await,
         }
     }
 

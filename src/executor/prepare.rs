@@ -9,7 +9,7 @@ use serde_json::json;
 #[cfg(unix)]
 use super::process::Kind;
 use super::process::Launch;
-use crate::tool::template::{Mirrors, ValueError};
+use crate::tool::template::ValueError;
 use crate::tool::{Call, Failure, FailureCode, Invocation, Program, Script, Stdin};
 #[cfg(unix)]
 use crate::tool::{PersistentWorker, Worker};
@@ -47,6 +47,7 @@ pub(super) fn launch(call: &Call, script: &Script, timeout: Duration) -> Result<
         program: resolved(call, program)?,
         arguments: arguments.into_iter().map(OsString::from).collect(),
         working_dir: working_dir(call, script)?,
+        shared_environment: script.environment.clone(),
         environment,
         stdin: input(call, script)?,
         #[cfg(unix)]
@@ -99,17 +100,13 @@ pub(super) fn worker_kind(
     })
 }
 
-/// The tool's own environment, then what the runner adds; of two with one name the later counts.
+/// What the runner adds to the tool's own environment; of two with one name the later counts.
 fn environment(
     call: &Call,
     script: &Script,
     timeout: Duration,
 ) -> Result<Vec<(OsString, OsString)>, Failure> {
     let defaults = defaults(script).map(|(name, value)| (name.into(), value.into()));
-    let own = script
-        .environment
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let context = [
         ("GANTZ_CALL_ID", call.id.to_string()),
         ("GANTZ_CLIENT", without_nul(&call.context.client)),
@@ -122,7 +119,6 @@ fn environment(
         .pairs()
         .map(|(name, text)| (name.to_ascii_uppercase().into(), text.into()));
     Ok(defaults
-        .chain(own)
         .chain(owned(mirrors(call)?))
         .chain(context.map(|(name, value)| (name.into(), value.into())))
         .chain(trace)
@@ -138,7 +134,9 @@ fn defaults(script: &Script) -> impl Iterator<Item = (&'static str, &'static str
 
 /// The arguments once more, as `GANTZ_ARG_<NAME>`. A clash of names was refused when the file was loaded.
 fn mirrors(call: &Call) -> Result<Vec<(String, String)>, Failure> {
-    Mirrors::of(&call.tool.parameters)
+    call.tool
+        .parameters
+        .mirrors()
         .map_err(|clash| Failure::new(FailureCode::Internal, clash.to_string()))?
         .render(&call.arguments)
         .map_err(|error| argument_error(&error))

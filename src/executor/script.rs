@@ -146,7 +146,8 @@ impl ScriptExecutor {
         let entry = self.0.roll.enter(call, time.grace);
         let (answer, answered) = oneshot::channel();
         let ward = guard::watch(call.id.as_str());
-        let supervisor = supervise(launch, bounds, stops, entry, ward, place, answer);
+        // Its future is large, and is moved from place to place until it is a task.
+        let supervisor = Box::pin(supervise(launch, bounds, stops, entry, ward, place, answer));
         self.0.supervisors.spawn(supervisor.in_current_span());
         match answered.await {
             Ok(ended) => judge(call, terms, ended).await,

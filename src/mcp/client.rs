@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::Response;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
@@ -51,10 +50,13 @@ tokio::task_local! {
 }
 
 /// Lets [`may_be_told_of`] know whose request is read.
-pub(super) async fn read_for_its_client(request: Request, next: Next) -> Response {
+pub(super) async fn read_for_its_client<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     match request.extensions().get::<Client>().cloned() {
-        Some(client) => READING_FOR.scope(client, next.run(request)).await,
-        None => next.run(request).await,
+        Some(client) => READING_FOR.scope(client, next(request)).await,
+        None => next(request).await,
     }
 }
 

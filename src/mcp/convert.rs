@@ -42,6 +42,25 @@ pub(super) fn tool(tool: &Tool, describe_limits: bool, revision: &Revision) -> M
     shown
 }
 
+/// A tool with as much of its input schema as the headers of its calls are compared with: all of it where a
+/// parameter has a header, else nothing. It is asked for with every call.
+pub(super) fn tool_of_headers(tool: &Tool) -> McpTool {
+    let schema = tool.parameters.schema().value();
+    let schema = if names_headers(schema) {
+        object(schema)
+    } else {
+        Arc::default()
+    };
+    McpTool::new(tool.name.as_str().to_owned(), "", schema)
+}
+
+/// Whether a parameter of the schema has a header. Only `properties` lead to one (2026-07-28, "Custom Headers").
+fn names_headers(schema: &Value) -> bool {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    schema.get("x-mcp-header").is_some()
+        || properties.is_some_and(|properties| properties.values().any(names_headers))
+}
+
 fn description(tool: &Tool, describe_limits: bool) -> String {
     if describe_limits {
         format!(
@@ -189,4 +208,22 @@ pub(super) fn structured(value: Option<&Value>, revision: &Revision) -> Option<V
         .filter(|_| revision.has_structured_content())
         .filter(|value| value.is_object() || revision.has_any_structure())
         .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_found_where_properties_lead() {
+        let header = json!({"type": "string", "x-mcp-header": "Region"});
+        let object = |properties: Value| json!({"type": "object", "properties": properties});
+        assert!(names_headers(&object(json!({"a": {}, "region": header}))));
+        let deep = object(json!({"at": object(json!({"region": header}))}));
+        assert!(names_headers(&deep));
+        assert!(!names_headers(&object(
+            json!({"x-mcp-header": {"type": "string"}})
+        )));
+        assert!(!names_headers(&json!({})));
+    }
 }

@@ -1,6 +1,7 @@
-//! Requests of the protocol, answered.
+//! Requests of the protocol, answered; `call` owns the path of a call.
 
-use std::borrow::Cow;
+mod call;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,18 +16,15 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio_util::sync::CancellationToken;
 
+pub(super) use self::call::answered;
 use super::builtin::{self, Builtins};
-use super::caller::{call_context, may_list, owner, tool_access};
-use super::confirm::{Asking, Reply, Settled};
+use super::caller::{may_list, owner, tool_access};
+use super::confirm::Asking;
 use super::list_changes::ListChanges;
-use super::progress::Teller;
 use super::revision::Revision;
-use super::tasks::{self, Started};
-use super::{client, convert, in_flight, outputs, panics};
+use super::{client, convert, outputs, panics, tasks};
 use crate::runner::Runner;
-use crate::tool::{BuiltinTool, Call, CallContext, Catalog, Failure, FailureCode, Outcome};
 
 /// The key of `_meta` under which a result names the server (2026-07-28, "Result Metadata").
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
@@ -98,182 +96,6 @@ impl Handler {
         meta
     }
 
-    /// Runs the call and gives its result; the client is told meanwhile how far it is.
-    async fn run(
-        &self,
-        call: Call,
-        mut teller: Teller,
-        context: &RequestContext<RoleServer>,
-        revision: &Revision,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let cancel = call.cancel.clone();
-        if call.tool.task.makes_tasks() {
-            // What takes long enough for a task shows signs of life from the start.
-            teller.begin();
-        }
-        let ended = in_flight::ended(context);
-        let running = self.runner.call(call);
-        tokio::pin!(running);
-        let outcome = loop {
-            let progress = tokio::select! {
-                outcome = &mut running => break Some(outcome),
-                () = context.ct.cancelled() => break None,
-                () = ended.cancelled() => break None,
-                progress = teller.next() => progress,
-            };
-            // Told to the end, so that none is told twice; a client that does not read holds up its own call alone.
-            tokio::select! {
-                () = teller.tell(progress, context) => {}
-                () = context.ct.cancelled() => break None,
-                () = ended.cancelled() => break None,
-            }
-        };
-        if outcome.is_some()
-            && let Some(last) = teller.last()
-        {
-            tokio::select! {
-                () = teller.tell(last, context) => {}
-                () = context.ct.cancelled() => {}
-            }
-        }
-        let result = match outcome {
-            Some(outcome) => match convert::protocol_error(&outcome) {
-                Some(error) => return Err(error),
-                None => self.answered(&outcome, revision),
-            },
-            // Dropping the call ends its process soon; nobody is there to be told.
-            None if ended.is_cancelled() || client_is_gone(context, revision) => {
-                convert::refusal(&cancelled(), revision)
-            }
-            None => {
-                cancel.cancel();
-                self.answered(&running.await, revision)
-            }
-        };
-        Ok(self.complete_result(result))
-    }
-
-    /// Runs the call as a task, and gives its handle.
-    async fn run_as_task(
-        &self,
-        call: Call,
-        context: &RequestContext<RoleServer>,
-        revision: &Revision,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let tool = call.tool.name.to_string();
-        let result = match tasks::start(&self.runner, call, context, revision).await {
-            Some(Started::Task(mut created)) => {
-                created.meta = Some(self.signed(created.meta.take()));
-                return Ok(CallToolResponse::Task(*created));
-            }
-            Some(Started::Ended(outcome)) => match convert::protocol_error(&outcome) {
-                Some(error) => return Err(error),
-                None => self.answered(&outcome, revision),
-            },
-            Some(Started::Refused(failure)) => self.refused(&tool, &failure, revision),
-            None => convert::refusal(&cancelled(), revision),
-        };
-        Ok(self.complete_result(result))
-    }
-
-    /// A call that may be run, or the answer to one that may not, or not yet: where its tool needs a person's word.
-    async fn settled(
-        &self,
-        call: Call,
-        reply: Reply,
-        teller: &mut Teller,
-        context: &RequestContext<RoleServer>,
-        revision: &Revision,
-    ) -> Result<Result<Call, CallToolResponse>, ErrorData> {
-        if call.confirmation().is_none() {
-            return Ok(Ok(call));
-        }
-        // Its future is large, and every request would carry it.
-        let settling = self
-            .asking
-            .settle(call, reply, teller, context, revision, &self.runner);
-        Ok(match Box::pin(settling).await? {
-            Settled::Run(call) => Ok(call),
-            Settled::Question(mut question) => {
-                question.meta = Some(self.signed(question.meta.take()));
-                Err(question.into())
-            }
-            Settled::Refused(outcome) => {
-                Err(self.complete_result(self.answered(&outcome, revision)))
-            }
-        })
-    }
-
-    /// Answers `tools/call`.
-    async fn call(
-        &self,
-        request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let revision = Revision::of(context.protocol_version());
-        let built_in = builtin::find(&self.runner.catalog(), &request.name);
-        if let Some(tool) = built_in {
-            let arguments = request.arguments.unwrap_or_default();
-            let caller = call_context(context);
-            let result = self
-                .builtins
-                .call(tool, arguments, caller, &self.runner, context, &revision)
-                .await;
-            return Ok(self.complete_result(result));
-        }
-        let cancel = CancellationToken::new();
-        let (mut teller, progress) = Teller::new(context, &revision);
-        let reply = Reply {
-            state: request.request_state,
-            responses: request.input_responses,
-        };
-        let prepared = self
-            .runner
-            .prepare(
-                &request.name,
-                request.arguments.unwrap_or_default(),
-                CallContext {
-                    progress,
-                    ..call_context(context)
-                },
-                cancel,
-            )
-            .await;
-        match prepared {
-            Ok(call) => {
-                let settled = self.settled(call, reply, &mut teller, context, &revision);
-                let call = match settled.await? {
-                    Ok(call) => call,
-                    Err(answer) => return Ok(answer),
-                };
-                if !call.reads_on()
-                    && tasks::is_wanted(call.tool.task, &self.runner, context, &revision)?
-                {
-                    // Its future is large, and every request would carry it.
-                    return Box::pin(self.run_as_task(call, context, &revision)).await;
-                }
-                self.run(call, teller, context, &revision).await
-            }
-            Err(failure) if failure.code == FailureCode::UnknownTool => Err(unknown_tool(&failure)),
-            Err(failure) => {
-                let result = self.refused(&request.name, &failure, &revision);
-                Ok(self.complete_result(result))
-            }
-        }
-    }
-
-    /// The result of a call, with the way to what it could not hold.
-    fn answered(&self, outcome: &Outcome, revision: &Revision) -> CallToolResult {
-        answered(&self.runner, outcome, revision)
-    }
-
-    /// The result of a call of `tool` that was turned away before it was one.
-    fn refused(&self, tool: &str, failure: &Failure, revision: &Revision) -> CallToolResult {
-        let mut result = convert::refusal(failure, revision);
-        keep_promise(&self.runner.catalog(), tool, &mut result, revision);
-        result
-    }
-
     fn complete_result(&self, mut result: CallToolResult) -> CallToolResponse {
         result.meta = Some(self.signed(result.meta.take()));
         result.into()
@@ -335,7 +157,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        self.list_changes.listen(&subscription, &self.runner).await
+        Box::pin(self.list_changes.listen(&subscription, &self.runner)).await
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -347,14 +169,12 @@ impl ServerHandler for Handler {
         }
     }
 
+    /// What the SDK compares the headers of a call with; built-in tools have no such parameters.
     fn get_tool(&self, name: &str) -> Option<McpTool> {
         let catalog = self.runner.catalog();
-        let latest = Revision::of(Some(rmcp::model::ProtocolVersion::LATEST));
-        catalog
-            .get(name)
-            .filter(|_| client::may_be_told_of(name))
-            .map(|tool| convert::tool(tool, false, &latest))
-            .or_else(|| builtin::find(&catalog, name).map(|tool| builtin::shown(tool, &latest)))
+        let tool = catalog.get(name);
+        tool.filter(|_| client::may_be_told_of(name))
+            .map(|tool| convert::tool_of_headers(tool))
     }
 
     async fn call_tool(
@@ -362,7 +182,8 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        panics::answered(self.call(request, &context)).await
+        // The SDK moves the future of a request from place to place before it runs: a large one is better boxed.
+        panics::answered(Box::pin(self.call(request, &context))).await
     }
 
     // The SDK answers these with empty lists although nothing of the kind is served, which the conformance
@@ -416,7 +237,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = outputs::read(self.runner.store(), owner(&context), request.uri);
-        let mut result = read.await?;
+        let mut result = Box::pin(read).await?;
         result.cache_scope = whose(&context);
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result.into())
@@ -431,7 +252,7 @@ impl ServerHandler for Handler {
     ) -> Result<GetTaskResult, ErrorData> {
         let owner = owner(&context);
         let getting = tasks::get(self.runner.tasks(), &request.task_id, &owner);
-        let mut result = panics::answered(getting).await?;
+        let mut result = panics::answered(Box::pin(getting)).await?;
         result.meta = Some(self.signed(result.meta.take()));
         Ok(result)
     }
@@ -442,7 +263,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let owner = owner(&context);
-        panics::answered(tasks::update(self.runner.tasks(), &request.task_id, &owner)).await
+        let updating = tasks::update(self.runner.tasks(), &request.task_id, &owner);
+        panics::answered(Box::pin(updating)).await
     }
 
     async fn cancel_task(
@@ -451,7 +273,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let owner = owner(&context);
-        panics::answered(tasks::cancel(self.runner.tasks(), &request.task_id, &owner)).await
+        let cancelling = tasks::cancel(self.runner.tasks(), &request.task_id, &owner);
+        panics::answered(Box::pin(cancelling)).await
     }
 
     /// Where the SDK sends every request it could not read: an unknown method, and a known one whose
@@ -507,31 +330,6 @@ const STATELESS_METHODS: [&str; 5] = [
 /// Those that only the revisions before it have.
 const SESSION_METHODS: [&str; 2] = ["initialize", "ping"];
 
-/// The result of a call, with the way to what it could not hold.
-pub(super) fn answered(runner: &Runner, outcome: &Outcome, revision: &Revision) -> CallToolResult {
-    let mut result = convert::result(outcome, revision);
-    // A result in MCP's own terms is handed on whole.
-    let is_whole = matches!(&outcome.result, Ok(output) if output.is_mcp_result);
-    let catalog = runner.catalog();
-    if let Some(stored) = outcome.stored().filter(|_| !is_whole) {
-        let has_reader = builtin::served(&catalog).any(|tool| tool == BuiltinTool::ReadOutput);
-        let expiry = runner.store().expiry();
-        outputs::attach(&mut result, stored, has_reader, expiry, revision);
-    }
-    keep_promise(&catalog, outcome.tool.as_str(), &mut result, revision);
-    result
-}
-
-/// The structured content of a tool with a schema is what that promises, which a failure is not; the text has it.
-fn keep_promise(catalog: &Catalog, tool: &str, result: &mut CallToolResult, revision: &Revision) {
-    if result.is_error == Some(true)
-        && let Some(tool) = catalog.get(tool)
-        && convert::promises_structure(tool, revision)
-    {
-        result.structured_content = None;
-    }
-}
-
 /// The place in a list of `length` tools that a cursor of ours stands for.
 fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {
     let Some(cursor) = cursor else { return Ok(0) };
@@ -542,29 +340,8 @@ fn offset(cursor: Option<String>, length: usize) -> Result<usize, ErrorData> {
         .ok_or_else(|| ErrorData::invalid_params("`cursor` is not one this server gave out", None))
 }
 
-/// Over HTTP without a session the connection is the request: when it is cancelled, the client has left.
-fn client_is_gone(context: &RequestContext<RoleServer>, revision: &Revision) -> bool {
-    revision.is_stateless()
-        && context
-            .extensions
-            .get::<axum::http::request::Parts>()
-            .is_some()
-}
-
 /// Whose cache may keep what is told of outputs: the client's own. Revisions with sessions know no such hint.
 fn whose(context: &RequestContext<RoleServer>) -> Option<CacheScope> {
     let revision = Revision::of(context.protocol_version());
     revision.is_stateless().then_some(CacheScope::Private)
-}
-
-fn cancelled() -> Failure {
-    Failure::new(FailureCode::Cancelled, "the client went away")
-}
-
-/// An unknown tool is an error of the protocol (2026-07-28, "Error Handling"), with our envelope as its data.
-fn unknown_tool(failure: &Failure) -> ErrorData {
-    ErrorData::invalid_params(
-        Cow::Owned(failure.message.clone()),
-        Some(failure.envelope()),
-    )
 }

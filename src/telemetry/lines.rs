@@ -46,12 +46,28 @@ impl Lines {
         sink: impl Write + Send + 'static,
         trouble: impl FnOnce(&std::io::Error) + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::start_pausing(name, sink, Duration::ZERO, trouble)
+    }
+
+    /// The same with a thread that rests for `pause` after it has written all there was: lines that come meanwhile are
+    /// written together, and whoever hands them over wakes nobody. The first line after a silence is written at once.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn start_pausing(
+        name: &str,
+        sink: impl Write + Send + 'static,
+        pause: Duration,
+        trouble: impl FnOnce(&std::io::Error) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(MOST_WAITING);
         let shared = Arc::new(Shared::default());
         let writer = Writer {
             receiver,
             shared: Arc::clone(&shared),
             sink,
+            pause,
+            is_rested: true,
             is_torn: false,
         };
         thread::Builder::new()
@@ -102,6 +118,9 @@ struct Writer<W> {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     sink: W,
+    /// How long it rests after it has written.
+    pause: Duration,
+    is_rested: bool,
     /// Whether the latest line may stand there in part.
     is_torn: bool,
 }
@@ -128,12 +147,24 @@ impl<W: Write> Writer<W> {
 
     /// The next message; what is written so far is flushed before a wait.
     fn next(&mut self) -> Result<Message, std::sync::mpsc::RecvError> {
-        match self.receiver.try_recv() {
-            Ok(message) => Ok(message),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
-                // Its error comes back with the next line.
-                drop(self.sink.flush());
-                self.receiver.recv()
+        loop {
+            match self.receiver.try_recv() {
+                Ok(message) => {
+                    self.is_rested = false;
+                    return Ok(message);
+                }
+                Err(TryRecvError::Empty) if !self.is_rested => {
+                    // Its error comes back with the next line.
+                    drop(self.sink.flush());
+                    thread::sleep(self.pause);
+                    self.is_rested = true;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                    drop(self.sink.flush());
+                    let message = self.receiver.recv();
+                    self.is_rested = false;
+                    return message;
+                }
             }
         }
     }
@@ -207,6 +238,31 @@ mod tests {
             expected
         );
         assert_eq!(lines.lost(), 0);
+    }
+
+    #[test]
+    fn lines_that_come_in_a_pause_are_written_in_order() {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let sink = Sink {
+            text: Arc::clone(&text),
+            gate: None,
+            fails: false,
+        };
+        let pause = Duration::from_millis(3);
+        let sink = std::io::BufWriter::new(sink);
+        let lines = Lines::start_pausing("test", sink, pause, |_| {}).unwrap();
+        let mut expected = String::new();
+        for number in 0..40 {
+            let line = format!("{number}\n");
+            expected.push_str(&line);
+            assert!(lines.write(line.into_bytes()));
+            if number % 5 == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert!(lines.flush(Duration::from_secs(10)));
+        let written = String::from_utf8(text.lock().unwrap().clone()).unwrap();
+        assert_eq!(written, expected);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What a tool takes.
 
+use std::sync::OnceLock;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::schema::Schema;
+use super::template::{MirrorClash, Mirrors};
 
 /// The JSON type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +65,8 @@ pub struct Parameter {
 pub struct Parameters {
     by_name: IndexMap<String, Parameter>,
     schema: Schema,
+    /// Known from the first call on: a file of ten thousand tools loads without them.
+    mirrors: OnceLock<Box<Result<Mirrors, MirrorClash>>>,
 }
 
 impl Parameters {
@@ -73,6 +78,7 @@ impl Parameters {
                 .map(|parameter| (parameter.name.clone(), parameter))
                 .collect(),
             schema: Schema::new(schema),
+            mirrors: OnceLock::new(),
         }
     }
 
@@ -93,6 +99,15 @@ impl Parameters {
     /// Every parameter, in the file's order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Parameter> {
         self.by_name.values()
+    }
+
+    /// The variables in which their values also reach a script.
+    ///
+    /// # Errors
+    /// When two would share one, which loading a file refuses.
+    pub fn mirrors(&self) -> Result<&Mirrors, &MirrorClash> {
+        let mirrors = self.mirrors.get_or_init(|| Box::new(Mirrors::of(self)));
+        (**mirrors).as_ref()
     }
 
     /// The input schema as clients see it.

@@ -1,9 +1,11 @@
 //! What to start.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use crate::tool::Environment;
 
 /// A process to start, complete: nothing is inherited but what stands here.
 pub(in crate::executor) struct Launch {
@@ -13,7 +15,9 @@ pub(in crate::executor) struct Launch {
     pub(in crate::executor) arguments: Vec<OsString>,
     /// Where it runs.
     pub(in crate::executor) working_dir: PathBuf,
-    /// Its whole environment; of two with one name the later counts.
+    /// The environment of its tool, which all of the tool's calls share.
+    pub(in crate::executor) shared_environment: Environment,
+    /// What it has besides; of two with one name the later counts, and before all of `shared_environment`.
     pub(in crate::executor) environment: Vec<(OsString, OsString)>,
     /// What it reads; `None` is the null device.
     pub(in crate::executor) stdin: Option<Vec<u8>>,
@@ -23,6 +27,14 @@ pub(in crate::executor) struct Launch {
 }
 
 impl Launch {
+    /// Its whole environment; of two with one name the later counts.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let added = self.environment.iter();
+        self.shared_environment
+            .iter()
+            .chain(added.map(|(name, value)| (name.as_os_str(), value.as_os_str())))
+    }
+
     /// The command as the standard library wants it. `pre_exec` is never used: it would mean a
     /// `fork` whose cost grows with the memory of the runner.
     #[expect(
@@ -35,7 +47,7 @@ impl Launch {
             .args(&self.arguments)
             .current_dir(&self.working_dir)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.variables())
             .stdin(if self.stdin.is_some() {
                 Stdio::piped()
             } else {

@@ -9,13 +9,17 @@ use crate::executor::output::Recording;
 /// Bytes per read. A pipe holds as much; with smaller reads the script waits for the runner.
 const READ_SIZE: usize = 64 * 1024;
 
+/// Bytes of the first read: most scripts print less, and a large buffer costs more than all that they print.
+const FIRST_READ_SIZE: usize = 4 * 1024;
+
 /// Bytes still taken from a pipe that is about to be closed on a survivor.
 const LAST_READ_LIMIT: usize = 1024 * 1024;
 
 /// One output pipe. It is drained whatever is kept, so that the script waits for nothing but the disk.
 pub(super) struct Drain<R> {
     pipe: Option<R>,
-    buffer: Box<[u8]>,
+    /// As large as a read; grown when one fills it.
+    buffer: Vec<u8>,
     recording: Recording,
 }
 
@@ -23,7 +27,7 @@ impl<R: AsyncRead + PipeHandle + Unpin> Drain<R> {
     pub(super) fn new(pipe: R, recording: Recording) -> Self {
         Self {
             pipe: Some(pipe),
-            buffer: vec![0; READ_SIZE].into_boxed_slice(),
+            buffer: vec![0; FIRST_READ_SIZE],
             recording,
         }
     }
@@ -51,7 +55,12 @@ impl<R: AsyncRead + PipeHandle + Unpin> Drain<R> {
         }
         match pipe.read(&mut self.buffer).await {
             Ok(0) | Err(_) => self.pipe = None,
-            Ok(length) => self.recording.push(&self.buffer[..length]),
+            Ok(length) => {
+                self.recording.push(&self.buffer[..length]);
+                if length == self.buffer.len() && length < READ_SIZE {
+                    self.buffer = vec![0; READ_SIZE];
+                }
+            }
         }
     }
 

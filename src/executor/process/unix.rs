@@ -480,6 +480,7 @@ mod tests {
             program: program.into(),
             arguments: vec![argument.into()],
             working_dir: "/".into(),
+            shared_environment: crate::tool::Environment::default(),
             environment: Vec::new(),
             stdin: None,
             fork: None,

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::Value;
@@ -49,19 +48,19 @@ impl Batches {
 }
 
 /// Answers an array of a client of 2025-03-26. Progress of its calls is not told: one answer is all it gets.
-pub(super) async fn take_apart(
-    State(batches): State<Batches>,
+pub(super) async fn taken_apart<F: Future<Output = Response>>(
+    batches: &Batches,
     request: Request,
-    next: Next,
+    next: impl Fn(Request) -> F,
 ) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(SESSION_ID) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, MAX_BYTES).await.unwrap_or_default();
     if !array::is_array(&bytes) || !batches.are_served(&parts) {
         let request = Request::from_parts(parts, Body::from(bytes));
-        return next.run(request).await;
+        return next(request).await;
     }
     let Ok(_place) = batches.room.try_acquire() else {
         return overloaded(
@@ -76,7 +75,7 @@ pub(super) async fn take_apart(
     // A slow one holds up the array, not those behind it.
     let asked = messages
         .into_iter()
-        .map(|message| answer(message, parts.clone(), next.clone()));
+        .map(|message| answer(message, parts.clone(), &next));
     let answers: Vec<Value> = futures::stream::iter(asked)
         .buffered(array::MOST)
         .filter_map(std::future::ready)
@@ -89,15 +88,17 @@ pub(super) async fn take_apart(
 }
 
 /// The answer to one message; `None` for one that wants none, and for a request that was called off.
-async fn answer(message: Value, mut parts: Parts, next: Next) -> Option<Value> {
+async fn answer<F: Future<Output = Response>>(
+    message: Value,
+    mut parts: Parts,
+    next: &impl Fn(Request) -> F,
+) -> Option<Value> {
     if let Some(refusal) = array::refusal(&message) {
         return Some(refusal);
     }
     let text = message.to_string();
     parts.headers.remove(CONTENT_LENGTH);
-    let response = next
-        .run(Request::from_parts(parts, Body::from(text.clone())))
-        .await;
+    let response = next(Request::from_parts(parts, Body::from(text.clone()))).await;
     let status = response.status();
     if status == StatusCode::ACCEPTED {
         return None;

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody as _, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::Value;
@@ -98,13 +97,13 @@ impl Bodies {
 }
 
 /// Reads the body under a bound of size and time, and translates what the SDK says of one it cannot use.
-pub(super) async fn mend(
-    State(bodies): State<Bodies>,
+pub(super) async fn mended<F: Future<Output = Response>>(
+    bodies: &Bodies,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     if request.method() != Method::POST {
-        return next.run(request).await;
+        return next(request).await;
     }
     accept_what_anything_includes(request.headers_mut());
     let is_json = has_json_type(request.headers());
@@ -134,9 +133,7 @@ pub(super) async fn mend(
             marked.into()
         }
     };
-    let response = next
-        .run(Request::from_parts(parts, Body::from(bytes.clone())))
-        .await;
+    let response = next(Request::from_parts(parts, Body::from(bytes.clone()))).await;
     if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         return (StatusCode::BAD_REQUEST, Json(malformed::answer(&bytes))).into_response();
     }

@@ -11,7 +11,6 @@ use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
@@ -33,11 +32,16 @@ const MAX_WRAPPED: usize = 64 * 1024 * 1024;
 
 /// Begins the response's stream when the response itself is late. A client that leaves drops the stream and
 /// with it the request, which cancels the call.
-pub(super) async fn keep_alive(request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !accepts_events(request.headers()) {
-        return next.run(request).await;
+pub(super) async fn kept_alive<F: Future<Output = Response> + Send + 'static>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let is_streamed = request.method() == Method::POST && accepts_events(request.headers());
+    // Its future is large, and every request would carry it through all steps before this one.
+    let mut pending = next(request).boxed();
+    if !is_streamed {
+        return pending.await;
     }
-    let mut pending = next.run(request).boxed();
     match timeout(PATIENCE, &mut pending).await {
         Ok(response) => response,
         Err(_) => begun(pending),

@@ -6,6 +6,7 @@
 pub mod auth;
 mod batches;
 mod body;
+mod endpoint;
 mod figures;
 mod hosts;
 mod keep_alive;
@@ -22,21 +23,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use axum::routing::{any, get};
+use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::auth::Access;
-use self::batches::Batches;
 use self::body::Bodies;
+use self::endpoint::Endpoint;
 pub use self::listener::ConnectionBounds;
 use self::sessions::Sessions;
-use super::{Handler, client};
+use super::Handler;
 use crate::runner::Runner;
 
 pub use self::hosts::Hosts;
@@ -91,35 +91,17 @@ pub async fn serve(
 pub fn router(runner: Arc<Runner>, options: &HttpOptions, stop: &CancellationToken) -> Router {
     let sessions = Arc::new(Sessions::new());
     tokio::spawn(Arc::clone(&sessions).sweep(runner.changes(), stop.clone()));
-    let handler = Handler::new(Arc::clone(&runner));
-    let service = StreamableHttpService::new(
-        move || Ok(handler.for_connection()),
-        Arc::clone(&sessions),
+    let endpoint = Endpoint::new(
+        Handler::new(Arc::clone(&runner)),
+        options.access.clone(),
+        Bodies::new(options.connections.body_timeout),
+        sessions,
         settings(options, &last_words(stop)),
     );
-    let protocol = Router::new()
-        .route_service("/", service)
-        .layer(from_fn(client::read_for_its_client))
-        .layer(from_fn_with_state(
-            Arc::clone(&sessions),
-            owners::keep_to_their_clients,
-        ))
-        .layer(from_fn_with_state(
-            Batches::new(Arc::clone(&sessions)),
-            batches::take_apart,
-        ))
-        .layer(from_fn(keep_alive::keep_alive))
-        .layer(from_fn_with_state(
-            sessions,
-            sessions::refuse_past_the_bound,
-        ))
-        .layer(from_fn_with_state(
-            Bodies::new(options.connections.body_timeout),
-            body::mend,
-        ))
-        .layer(from_fn(panics::answer));
+    let answering = any(endpoint::answer).with_state(Arc::new(endpoint));
     Router::new()
-        .nest_service(ENDPOINT, auth::protect(protocol, &options.access))
+        .route(ENDPOINT, answering.clone())
+        .route(&format!("{ENDPOINT}/"), answering)
         .merge(auth::metadata(&runner, &options.access))
         .merge(figures::routes(&runner, options))
         .route("/healthz", get(health).with_state(runner))

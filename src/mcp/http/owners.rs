@@ -1,10 +1,7 @@
 //! Sessions kept to the clients that opened them.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::sessions::{SESSION_ID, Sessions};
@@ -12,10 +9,10 @@ use crate::mcp::Client;
 
 /// Keeps each session to the client that opened it. To any other client it is a session that does not exist:
 /// an id that was seen by somebody else must not be enough to use it.
-pub(super) async fn keep_to_their_clients(
-    State(sessions): State<Arc<Sessions>>,
+pub(super) async fn kept_to_their_clients<F: Future<Output = Response>>(
+    sessions: &Sessions,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let client = request.extensions().get::<Client>().cloned();
     if let Some(id) = request.headers().get(SESSION_ID) {
@@ -23,9 +20,9 @@ pub(super) async fn keep_to_their_clients(
         if !sessions.may_use(id, client.as_ref()) {
             return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
         }
-        return next.run(request).await;
+        return next(request).await;
     }
-    let response = next.run(request).await;
+    let response = next(request).await;
     let opened = response.headers().get(SESSION_ID);
     if let (Some(client), Some(Ok(id))) = (&client, opened.map(HeaderValue::to_str)) {
         sessions.belongs_to(id, client);

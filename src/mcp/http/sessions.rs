@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 use futures::{Stream, StreamExt};
 use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage, ServerResult};
@@ -266,19 +265,19 @@ impl SessionManager for Sessions {
 }
 
 /// Refuses a request that would open a session when all are taken and none can be spared.
-pub(super) async fn refuse_past_the_bound(
-    State(sessions): State<Arc<Sessions>>,
+pub(super) async fn within_the_bound<F: Future<Output = Response>>(
+    sessions: &Sessions,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     if !opens_a_session(&request) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let Some(_opening) = sessions.make_room().await else {
         let message = format!("all {MAX_SESSIONS} sessions are in use; try again later");
         return overloaded(&message, SPARE_AFTER.as_secs());
     };
-    next.run(request).await
+    next(request).await
 }
 
 /// A request without a session id that is not of a revision without sessions.

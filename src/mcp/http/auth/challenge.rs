@@ -18,7 +18,16 @@ pub(in crate::mcp::http) fn protect(router: Router, access: &Access) -> Router {
     router.layer(from_fn_with_state(access.clone(), admit))
 }
 
-async fn admit(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+async fn admit(State(access): State<Access>, request: Request, next: Next) -> Response {
+    admitted(&access, request, |request| next.run(request)).await
+}
+
+/// Answers with `next` where `access` admits the request.
+pub(in crate::mcp::http) async fn admitted<F: Future<Output = Response>>(
+    access: &Access,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let judged = access.judge(request.headers());
     // What is behind this needs no token, and cannot log or pass on what it never had.
     request.headers_mut().remove(AUTHORIZATION);
@@ -27,7 +36,7 @@ async fn admit(State(access): State<Access>, mut request: Request, next: Next) -
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
             }
-            next.run(request).await
+            next(request).await
         }
         Err(refusal) => {
             tracing::debug!(?refusal, "a request was refused");

@@ -12,5 +12,5 @@ mod tokens;
 pub use access::{Access, MustStayClosed};
 pub use tokens::{InvalidTokens, Tokens};
 
-pub(super) use challenge::protect;
+pub(super) use challenge::{admitted, protect};
 pub(super) use metadata::metadata;

@@ -14,7 +14,7 @@ use crate::executor::process::Launch;
 use crate::executor::process::platform::Tree;
 use crate::executor::process::warm::{BirthError, Kind, Said, Stamp};
 use crate::guard::{self, Ward};
-use crate::tool::{CallId, PersistentWorker, spoken};
+use crate::tool::{CallId, Environment, PersistentWorker, spoken};
 
 /// The part inside the interpreter.
 const PROGRAM: &str = include_str!("worker.py");
@@ -139,6 +139,7 @@ fn launch(kind: &Kind, mark: &CallId) -> Launch {
         program: kind.program.clone(),
         arguments: [options, &boot, script].concat(),
         working_dir: kind.working_dir.clone(),
+        shared_environment: Environment::default(),
         environment: kind.environment(mark),
         stdin: Some(Vec::new()),
         fork: None,

@@ -230,7 +230,7 @@ impl Pool {
         };
         match born {
             Ok(newborn) => self.welcome(newborn).until_end().await,
-            Err(error) => self.mourn(error),
+            Err(error) => self.mourn(&error),
         }
     }
 
@@ -262,7 +262,7 @@ impl Pool {
         Conversation::new(Arc::clone(self), handle, newborn, told, living)
     }
 
-    fn mourn(self: &Arc<Self>, error: BirthError) {
+    fn mourn(self: &Arc<Self>, error: &BirthError) {
         let mut state = self.state();
         state.starting -= 1;
         if self.crew.stop.is_cancelled() {

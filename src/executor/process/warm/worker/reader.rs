@@ -30,7 +30,7 @@ pub(super) struct Reader {
 }
 
 /// A part of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event<'a> {
     /// The next bytes of what the call of this number prints.
     Printed(u64, &'a [u8]),
@@ -314,10 +314,13 @@ fn error<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>
     Ok((State::Head, rest))
 }
 
+/// What stands before the number of a call, and what may stand behind it.
+type Beginning = (&'static [u8], &'static [(&'static [u8], What)]);
+
 impl Head {
     /// The beginning of a message and its length; `None` when more has to come.
     fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Nonsense> {
-        const KINDS: [(&[u8], &[(&[u8], What)]); 3] = [
+        const KINDS: [Beginning; 3] = [
             (
                 br#"{"jsonrpc":"2.0","id":"#,
                 &[

@@ -20,7 +20,7 @@ use crate::executor::process::Launch;
 use crate::executor::process::platform::Tree;
 use crate::executor::process::warm::{BirthError, Kind, Said, Stamp};
 use crate::guard::{self, Ward};
-use crate::tool::CallId;
+use crate::tool::{CallId, Environment};
 
 /// How long an interpreter may take to load what it should.
 pub(super) const START_WITHIN: Duration = Duration::from_mins(1);
@@ -60,6 +60,7 @@ impl Infant {
                 program: kind.program.clone(),
                 arguments,
                 working_dir: kind.working_dir.clone(),
+                shared_environment: Environment::default(),
                 environment: environment(&kind, &folder, &own_mark),
                 stdin: None,
                 fork: None,
@@ -99,7 +100,8 @@ impl Infant {
         for module in &kind.preload {
             message = message.field(module)?;
         }
-        message.variables(&environment(kind, folder, &self.mark))
+        let environment = environment(kind, folder, &self.mark);
+        message.variables(environment.iter().map(|(name, value)| (&**name, &**value)))
     }
 
     /// What it says to a message; `None` when it has ended.

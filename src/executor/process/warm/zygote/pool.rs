@@ -113,7 +113,7 @@ impl Fork {
         for argument in own {
             message = message.field(argument)?;
         }
-        message.variables(&launch.environment)?.framed()
+        message.variables(launch.variables())?.framed()
     }
 }
 

@@ -35,13 +35,13 @@ impl Message {
     }
 
     /// Adds variables, sorted by name as a spawned program gets them; of two with one name the later counts.
-    pub(super) fn variables(mut self, variables: &[(OsString, OsString)]) -> io::Result<Self> {
-        let sorted: BTreeMap<_, _> = variables
-            .iter()
-            .map(|(name, value)| (name, value))
-            .collect();
+    pub(super) fn variables<'a>(
+        mut self,
+        variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+    ) -> io::Result<Self> {
+        let sorted: BTreeMap<_, _> = variables.collect();
         for (name, value) in sorted {
-            let mut variable = name.clone();
+            let mut variable = name.to_owned();
             variable.push("=");
             variable.push(value);
             self = self.field(&variable)?;
@@ -169,9 +169,11 @@ mod tests {
 
     #[test]
     fn of_two_variables_the_later_counts() {
-        let variables =
-            [("B", "1"), ("A", "2"), ("B", "3")].map(|(name, value)| (name.into(), value.into()));
-        let message = Message::new("env").variables(&variables).unwrap();
+        let variables = [("B", "1"), ("A", "2"), ("B", "3")]
+            .map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+        let message = Message::new("env")
+            .variables(variables.into_iter())
+            .unwrap();
         assert_eq!(message.0, b"env\0A=2\0B=3");
     }
 
