@@ -65,7 +65,7 @@ tools:
     script: { shell: "kill -SEGV $$" }
   - name: hung_up
     description: Is ended by somebody
-    script: { shell: "kill -HUP $$" }
+    script: { shell: "kill -USR1 $$" }
   - name: no_json
     description: Promises JSON
     script: { shell: echo nope }
@@ -113,15 +113,28 @@ async fn failure(runner: &Runner, tool: &str, arguments: Value) -> Failure {
 
 const LESS: &str = "ask for less in one call, such as fewer items or a narrower query";
 
-#[tokio::test]
-async fn each_failure_says_what_to_do() {
+/// Calls each, and holds its code and its advice against what is expected.
+async fn expect_advice(expected: &[(&str, Value, &str, &str)]) {
     let runner = runner();
+    for (tool, arguments, code, remediation) in expected {
+        let failure = failure(&runner, tool, arguments.clone()).await;
+        let said = (failure.code.code(), failure.remediation.as_deref());
+        assert_eq!(
+            said,
+            (*code, Some(*remediation)),
+            "{tool}: {}",
+            failure.message
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_wrongly_or_took_too_long_says_what_to_do() {
     let raise = format!("{LESS}, or raise `timeout` of tool `slow` in the file (now 200 ms)");
     let choose = format!("call again with `timeout_seconds` of up to 0.5 (it had 0.2), or {LESS}");
     let chosen = format!("{LESS}: `choosing` had all of its `max_timeout` of 500 ms");
     let total = format!("{LESS}, or raise `total` of the tool's class under `timeouts`");
-    let large = format!("{LESS}, or raise `output.max_bytes`");
-    for (tool, arguments, code, remediation) in [
+    expect_advice(&[
         (
             "argument",
             json!({}),
@@ -149,6 +162,14 @@ async fn each_failure_says_what_to_do() {
             chosen.as_str(),
         ),
         ("of_class", json!({}), "TIMEOUT", total.as_str()),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_failed_says_what_to_do() {
+    let large = format!("{LESS}, or raise `output.max_bytes`");
+    expect_advice(&[
         (
             "said_why",
             json!({}),
@@ -210,16 +231,8 @@ async fn each_failure_says_what_to_do() {
             "HTTP_ERROR",
             "the service may be down, or the URL or the proxy variables wrong: try again later",
         ),
-    ] {
-        let failure = failure(&runner, tool, arguments).await;
-        let said = (failure.code.code(), failure.remediation.as_deref());
-        assert_eq!(
-            said,
-            (code, Some(remediation)),
-            "{tool}: {}",
-            failure.message
-        );
-    }
+    ])
+    .await;
 }
 
 #[tokio::test]

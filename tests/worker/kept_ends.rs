@@ -145,7 +145,7 @@ async fn a_worker_that_dies_fails_its_call_alone() {
     let (folder, executor) = room();
     let two = |what: &str| {
         with(told(folder.path(), what), |worker| {
-            worker.size = 2.try_into().unwrap()
+            worker.size = 2.try_into().unwrap();
         })
     };
     for (what, code, message) in [
@@ -226,7 +226,7 @@ def main(arguments):
     return os.getpid()";
     let both = |wait: bool| {
         let mut draft = with(kept(folder.path(), script), |worker| {
-            worker.size = 2.try_into().unwrap()
+            worker.size = 2.try_into().unwrap();
         });
         draft.arguments = json!({ "wait": wait });
         draft

@@ -47,7 +47,7 @@ async fn after_max_calls_another_comes_and_no_call_waits_for_it() {
     let (folder, executor) = room();
     let draft = || {
         with(kept(folder.path(), PID), |worker| {
-            worker.max_calls = Some(5.try_into().unwrap())
+            worker.max_calls = Some(5.try_into().unwrap());
         })
     };
     let first = text(&executor, draft()).await;
@@ -74,7 +74,7 @@ def main(arguments):
     return os.getpid()";
     let draft = |grow: u32| {
         let mut draft = with(kept(folder.path(), script), |worker| {
-            worker.max_rss = Some(100 << 20)
+            worker.max_rss = Some(100 << 20);
         });
         draft.arguments = json!({ "grow": grow });
         draft
@@ -97,7 +97,7 @@ async fn one_without_calls_ends_and_the_next_call_starts_another() {
     let (folder, executor) = room();
     let draft = || {
         with(kept(folder.path(), PID), |worker| {
-            worker.idle_timeout = Duration::from_millis(300)
+            worker.idle_timeout = Duration::from_millis(300);
         })
     };
     let first = text(&executor, draft()).await;
@@ -223,7 +223,7 @@ async fn a_script_that_cannot_be_a_worker_says_why() {
 async fn multiplex_needs_async() {
     let (folder, executor) = room();
     let draft = with(kept(folder.path(), PID), |worker| {
-        worker.multiplex = 2.try_into().unwrap()
+        worker.multiplex = 2.try_into().unwrap();
     });
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert!(
@@ -270,7 +270,7 @@ async fn one_that_takes_too_long_to_load_is_given_up() {
     let (folder, executor) = room();
     let script = "import time\ntime.sleep(3600)\n";
     let draft = with(kept(folder.path(), script), |worker| {
-        worker.start_timeout = Duration::from_millis(300)
+        worker.start_timeout = Duration::from_millis(300);
     });
     let failure = run(&executor, draft).await.result.unwrap_err();
     assert!(

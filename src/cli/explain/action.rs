@@ -2,7 +2,8 @@
 
 use crate::tool::template::{Dialect, PairTemplate};
 use crate::tool::{
-    Action, Http, Invocation, PersistentWorker, Program, Redirects, Script, Sql, SqlQueries, Stdin, Worker, spoken,
+    Action, Http, Invocation, PersistentWorker, Program, Redirects, Script, Sql, SqlQueries, Stdin,
+    Worker, spoken,
 };
 
 /// What a call of a tool does.
