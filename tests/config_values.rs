@@ -637,7 +637,7 @@ fn workers_that_stay_and_max_parallel_follow_from_each_other() {
     assert_eq!(kept("", ""), (cores, 1, cores, Origin::Default));
     let at_size = Origin::File {
         line: 2,
-        column: 106,
+        column: 107,
     };
     assert_eq!(kept("", "size: 3, multiplex: 5"), (3, 5, 15, at_size));
     let given = |max: u32| format!("concurrency: {{ max_parallel: {max} }},");

@@ -46,7 +46,7 @@ fn every_expected_failure_has_its_reason() {
 }
 
 /// Runs what `revision` requires. An unexpected failure is one, and so is an expected one that passes; the
-/// README says how many checks passed and how many are expected not to.
+/// documentation says how many checks passed and how many are expected not to.
 fn conforms(revision: &str) {
     let Some(suite) = tool_from(SUITE) else {
         return;
@@ -72,12 +72,12 @@ fn conforms(revision: &str) {
         server.said()
     );
     let (passed, failed) = totals(&told);
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let page = fs::read_to_string(repository("docs/serving.md")).unwrap();
     let sentence = format!("{passed} checks pass and {failed} do not for {revision}");
-    let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         text.contains(&sentence),
-        "the README should say: {sentence}"
+        "docs/serving.md should say: {sentence}"
     );
 }
 

@@ -10,6 +10,9 @@ use super::text::Unescape;
 /// The longest beginning of a message, up to its value, in bytes.
 const LONGEST_HEAD: usize = 96;
 
+/// The digits of the largest number.
+const LONGEST_NUMBER: usize = 20;
+
 /// The longest error, in bytes.
 const LONGEST_ERROR: usize = 1024;
 
@@ -355,7 +358,7 @@ impl Head {
                     };
                     return Ok(Some((head, bytes.len() - rest.len() + after.len())));
                 }
-                may_come |= after.starts_with(rest) && digits < 20;
+                may_come |= after.starts_with(rest) && digits <= LONGEST_NUMBER;
             }
         }
         if may_come {
