@@ -10,7 +10,8 @@
 //! | `conversation`, `ears` | the one task that speaks with a worker, until its end |
 //! | `life` | how long it lives |
 //! | `ending` | its end, and that of the calls it has |
-//! | `pool` | the workers of one tool |
+//! | `pool` | the workers of one tool: when another is started, and who is replaced |
+//! | `seats` | who has a place at which of them |
 //!
 //! A worker leads a process group of its own and is a call to the guard, with a mark of its own: what its script starts belongs
 //! to it and ends with it. One whose runner is gone sees the end of its input, and ends.
@@ -24,6 +25,7 @@ mod life;
 mod outgoing;
 mod pool;
 mod reader;
+mod seats;
 mod text;
 
 pub(in crate::executor) use job::{Closed, Job, Reply};

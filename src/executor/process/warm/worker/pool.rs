@@ -4,7 +4,6 @@
 //! worker is started as long as there are fewer than `size`. A worker that is due to be replaced answers on until its
 //! successor is ready, so that no call waits for that.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +19,7 @@ use super::birth::{Newborn, birth};
 use super::conversation::{Command, Conversation};
 use super::ending::Fate;
 use super::job::{Job, Reply};
+use super::seats::{Member, Seats};
 use crate::executor::process::Why;
 use crate::executor::process::counters::Counters;
 use crate::executor::process::warm::{BirthError, Kind, Stamp, pause};
@@ -38,7 +38,7 @@ pub(in crate::executor) struct Pool {
     pub(in crate::executor) prints_items: bool,
     counters: Arc<Counters>,
     crew: Crew,
-    state: Mutex<State>,
+    state: Mutex<Seats>,
     next: AtomicU64,
 }
 
@@ -49,32 +49,6 @@ pub(in crate::executor) struct Crew {
     pub(in crate::executor) living: TaskTracker,
     /// Cancelled when no more are started.
     pub(in crate::executor) stop: CancellationToken,
-}
-
-#[derive(Default)]
-struct State {
-    members: Vec<Member>,
-    starting: u32,
-    waiting: VecDeque<oneshot::Sender<Result<Seat, BirthError>>>,
-    /// The latest failure to start one, and until when none is started.
-    failed: Option<(BirthError, Instant)>,
-    failures: u32,
-    /// Whether somebody looks at the files.
-    is_watched: bool,
-    /// Whether the runner stops.
-    is_closed: bool,
-    /// Whether nobody calls any more but those who are here.
-    is_unused: bool,
-}
-
-struct Member {
-    handle: Arc<Handle>,
-    /// Calls that have a seat.
-    load: u32,
-    /// Why it is to be replaced.
-    due: Option<Reason>,
-    /// Its successor is here: it gets no more calls.
-    is_leaving: bool,
 }
 
 /// The way to one worker.
@@ -202,7 +176,7 @@ impl Pool {
     }
 
     /// Starts what is missing: a worker for each that is due, and for those who wait; `more` beside.
-    fn start_missing(self: &Arc<Self>, state: &mut State, more: u32) {
+    fn start_missing(self: &Arc<Self>, state: &mut Seats, more: u32) {
         let is_paused = matches!(&state.failed, Some((_, until)) if Instant::now() < *until);
         if is_paused || state.is_closed || self.crew.stop.is_cancelled() {
             return;
@@ -282,7 +256,7 @@ impl Pool {
     }
 
     /// Gives the seats there are to those who wait, in their order.
-    fn seat_waiting(self: &Arc<Self>, state: &mut State) {
+    fn seat_waiting(self: &Arc<Self>, state: &mut Seats) {
         while !state.waiting.is_empty()
             && let Some((handle, _)) = state.take_seat(&self.worker)
         {
@@ -392,80 +366,13 @@ impl Pool {
     }
 
     /// Every step leaves the state whole, so a panic elsewhere does not spoil it.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Seats> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn member(&mut self, handle: &Arc<Handle>) -> Option<&mut Member> {
-        self.members
-            .iter_mut()
-            .find(|member| Arc::ptr_eq(&member.handle, handle))
-    }
-
-    fn forget(&mut self, handle: &Arc<Handle>) {
-        self.members
-            .retain(|member| !Arc::ptr_eq(&member.handle, handle));
-    }
-
-    /// A seat at the worker with least to do; of several at the one that was here first, so that the others may become
-    /// idle. Also says how many calls have a seat there now.
-    fn take_seat(&mut self, worker: &PersistentWorker) -> Option<(Arc<Handle>, u32)> {
-        let has_room =
-            |member: &&mut Member| !member.is_leaving && member.load < worker.multiplex.get();
-        let member = self.members.iter_mut().filter(has_room);
-        let member = member.min_by_key(|member| member.load)?;
-        member.load += 1;
-        Some((Arc::clone(&member.handle), member.load))
-    }
-
-    /// Takes back a seat. Says why its worker is to be replaced, if it is.
-    fn leave_seat(&mut self, handle: &Arc<Handle>) -> Option<Reason> {
-        let member = self.member(handle)?;
-        member.load -= 1;
-        let due = member.due;
-        if member.is_leaving && member.load == 0 {
-            self.dismiss(handle, due.unwrap_or(Reason::Unused));
-        }
-        due
-    }
-
-    /// A successor has come: one that is due goes, once it has no call.
-    fn dismiss_one(&mut self) {
-        let is_due = |member: &&mut Member| member.due.is_some() && !member.is_leaving;
-        let Some(member) = self.members.iter_mut().find(is_due) else {
-            return;
-        };
-        member.is_leaving = true;
-        if member.load == 0 {
-            let (handle, due) = (Arc::clone(&member.handle), member.due);
-            self.dismiss(&handle, due.unwrap_or(Reason::Unused));
-        }
-    }
-
-    /// Lets go of those that have no call, where none is to come.
-    fn dismiss_idle(&mut self) {
-        if !(self.is_closed || self.is_unused) || !self.waiting.is_empty() {
-            return;
-        }
-        let reason = if self.is_closed {
-            Reason::Shutdown
-        } else {
-            Reason::Unused
-        };
-        let idle = self.members.extract_if(.., |member| member.load == 0);
-        idle.for_each(|member| member.handle.retire(reason));
-    }
-
-    fn dismiss(&mut self, handle: &Arc<Handle>, reason: Reason) {
-        self.forget(handle);
-        handle.retire(reason);
-    }
-}
-
 impl Handle {
-    fn retire(&self, reason: Reason) {
+    pub(super) fn retire(&self, reason: Reason) {
         self.commands.send(Command::Retire(reason)).ok();
     }
 }
