@@ -4,6 +4,9 @@
 //! is also the group's, cannot be given to anyone else, so the group can be signalled without
 //! hitting a stranger. After it is reaped the group is asked whether it lives, never signalled.
 
+mod group;
+mod watch;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -12,19 +15,18 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::sleep;
 
+use self::group::living_members;
+#[cfg(target_os = "linux")]
+use self::watch::is_readable;
+use self::watch::{Watch, has_exited, watched};
 use super::warm::Forked;
 use super::{Exit, Launch};
 
 pub(super) use std::os::fd::AsFd as PipeHandle;
-
-/// How often an exit is looked for where the system cannot tell of it in time.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The first and the longest pause between two looks at a group that was killed.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
@@ -64,15 +66,6 @@ pub(super) struct Pipes {
     pub(super) stdin: Option<ChildStdin>,
     pub(super) stdout: ChildStdout,
     pub(super) stderr: ChildStderr,
-}
-
-/// How the exit of the leader is noticed.
-enum Watch {
-    /// A file descriptor of the process, readable once it is a zombie.
-    #[cfg(target_os = "linux")]
-    Descriptor(tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>),
-    /// `SIGCHLD`, which may be merged with another's, hence also a look now and then.
-    Signal(tokio::signal::unix::Signal),
 }
 
 impl Tree {
@@ -335,84 +328,6 @@ impl Drop for Tree {
     }
 }
 
-impl Watch {
-    fn new(pid: Pid) -> io::Result<Self> {
-        match Self::by_descriptor(pid)? {
-            Some(watch) => Ok(watch),
-            None => Self::by_signal(),
-        }
-    }
-
-    /// `None` with kernels before 5.10, and in sandboxes that filter the call.
-    #[cfg(target_os = "linux")]
-    #[expect(
-        deprecated,
-        reason = "the successor is unsafe, for types that may lie about their descriptor; `OwnedFd` does not"
-    )]
-    fn by_descriptor(pid: Pid) -> io::Result<Option<Self>> {
-        use rustix::process::{PidfdFlags, pidfd_open};
-        use tokio::io::{Interest, unix::AsyncFd};
-
-        let Ok(descriptor) = pidfd_open(pid, PidfdFlags::NONBLOCK) else {
-            return Ok(None);
-        };
-        let watched = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
-        Ok(Some(Self::Descriptor(watched)))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the signature of the other systems"
-    )]
-    const fn by_descriptor(_pid: Pid) -> io::Result<Option<Self>> {
-        Ok(None)
-    }
-
-    fn by_signal() -> io::Result<Self> {
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child()).map(Self::Signal)
-    }
-}
-
-/// Waits until there may be something to see.
-async fn watched(watch: &mut Option<Watch>) {
-    match watch {
-        #[cfg(target_os = "linux")]
-        Some(Watch::Descriptor(descriptor)) => match descriptor.readable().await {
-            Ok(mut ready) if !is_readable(ready.get_inner()) => ready.clear_ready(),
-            Ok(_) => {}
-            Err(_) => sleep(POLL_INTERVAL).await,
-        },
-        Some(Watch::Signal(signal)) => {
-            tokio::select! {
-                _ = signal.recv() => {}
-                () = sleep(POLL_INTERVAL) => {}
-            }
-        }
-        None => sleep(POLL_INTERVAL).await,
-    }
-}
-
-/// Whether the descriptor of a process shows that it is a zombie, or reaped.
-#[cfg(target_os = "linux")]
-fn is_readable(descriptor: &impl AsFd) -> bool {
-    let mut poll = [PollFd::new(descriptor, PollFlags::IN)];
-    let now = rustix::event::Timespec::default();
-    rustix::event::poll(&mut poll, Some(&now)).is_ok_and(|ready| ready > 0)
-}
-
-/// Whether the child is a zombie, which it stays. One that somebody else has reaped counts as well. Versions of macOS
-/// have told of a child that was merely stopped, too, though not asked for it (Go's issue 19314).
-fn has_exited(pid: Pid) -> bool {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    match waitid(WaitId::Pid(pid), options) {
-        Ok(status) => {
-            status.is_some_and(|status| status.exited() || status.killed() || status.dumped())
-        }
-        Err(error) => error == Errno::CHILD,
-    }
-}
-
 /// Whether somebody has the writing end of `pipe`.
 pub(super) fn has_writers(pipe: &impl AsFd) -> bool {
     let mut poll = [PollFd::new(pipe, PollFlags::IN)];
@@ -428,51 +343,10 @@ pub(super) fn read_ready(pipe: &impl AsFd, buffer: &mut [u8]) -> usize {
     rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut *buffer)).unwrap_or(0)
 }
 
-/// Whether a process of the group lives that is more than a zombie.
-#[cfg(target_os = "linux")]
-async fn living_members(group: Pid) -> bool {
-    let group = group.as_raw_nonzero().to_string();
-    tokio::task::spawn_blocking(move || search_proc(&group))
-        .await
-        .unwrap_or(true)
-}
-
-/// A group of zombies alone takes no signal on macOS (`EPERM`; `killpg1` in its kernel), and a group of another user's
-/// processes answers the same: those are not seen.
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::unused_async, reason = "the signature of the other systems")]
-async fn living_members(group: Pid) -> bool {
-    test_kill_process_group(group).is_ok()
-}
-
-/// Searches `/proc/PID/stat`; see proc(5). The name in the second field may hold anything, so
-/// the fields are counted from its closing parenthesis: state, parent, group.
-#[cfg(target_os = "linux")]
-fn search_proc(group: &str) -> bool {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return true;
-    };
-    entries.flatten().any(|entry| {
-        if !entry.file_name().as_encoded_bytes()[0].is_ascii_digit() {
-            return false;
-        }
-        let Ok(stat) = std::fs::read(entry.path().join("stat")) else {
-            return false;
-        };
-        let stat = String::from_utf8_lossy(&stat);
-        let mut fields = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_ascii_whitespace();
-        let state = fields.next();
-        fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
     use tokio::time::{Instant, timeout};
 
     fn start(program: &str, argument: &str) -> Tree {
