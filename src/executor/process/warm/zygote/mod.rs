@@ -2,7 +2,7 @@
 //!
 //! A zygote is an interpreter started as for one call, `python3 [OPTIONS] SCRIPT`, that stops before the first line of the
 //! script. For a call it forks, and the fork goes on to the script by itself; so everything a script can see of its
-//! interpreter is what a fresh one shows, and the script is read anew. What differs is told in the README.
+//! interpreter is what a fresh one shows, and the script is read anew. What differs is told in `docs/tools.md`.
 //!
 //! | file | owns |
 //! |---|---|
