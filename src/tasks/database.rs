@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::SqlitePool;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::{Instant, sleep};
 
 use crate::store::private_file;
 
@@ -21,6 +23,9 @@ const LAYOUT: i64 = 1;
 
 /// How long one runner waits for another that writes.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// How long apart it is tried to open a database that another runner makes just now.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// How long a step may wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -90,8 +95,20 @@ impl Database {
             .create(true)
             .open(&file)
             .map_err(|error| LedgerError::Folder(file.clone(), error))?;
+        let begun = Instant::now();
+        loop {
+            match Self::connect(&file).await {
+                Err(LedgerError::Database(error)) if is_busy(&error) && begun.elapsed() < BUSY => {
+                    sleep(BETWEEN_ATTEMPTS).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn connect(file: &Path) -> Result<Self, LedgerError> {
         let options = SqliteConnectOptions::new()
-            .filename(&file)
+            .filename(file)
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(BUSY)
             .thread_name(|number| format!("tasks-{number}"));
@@ -104,7 +121,7 @@ impl Database {
                 .connect_with(options)
         };
         let durable = pool(options.clone().synchronous(SqliteSynchronous::Full), 2).await?;
-        prepare(&durable, &file).await?;
+        prepare(&durable, file).await?;
         let passing = pool(options.synchronous(SqliteSynchronous::Normal), 1).await?;
         Ok(Self { durable, passing })
     }
@@ -114,6 +131,16 @@ impl Database {
         self.passing.close().await;
         self.durable.close().await;
     }
+}
+
+/// Whether another runner is at it just now. The switch to a write-ahead log does not wait for `busy_timeout`: it tells
+/// at once, since two that switch would wait for each other (<https://www.sqlite.org/c3ref/busy_handler.html>).
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // Its extended codes keep the plain one in their lowest byte.
+    code.and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 async fn prepare(pool: &SqlitePool, file: &Path) -> Result<(), LedgerError> {
@@ -133,4 +160,25 @@ async fn prepare(pool: &SqlitePool, file: &Path) -> Result<(), LedgerError> {
     }
     step.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn runners_that_start_together_all_get_the_database() {
+        for _ in 0..60 {
+            let folder = tempfile::tempdir().unwrap();
+            let opened = (0..8).map(|_| {
+                let folder = folder.path().to_owned();
+                tokio::spawn(async move { Database::open(&folder).await })
+            });
+            for database in join_all(opened).await {
+                database.unwrap().unwrap();
+            }
+        }
+    }
 }
