@@ -26,7 +26,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep};
 
-use self::report::{Idle, PeerRow, Report};
+use self::report::{Idle, Least, PeerRow, Report};
 use self::setting::Setting;
 use self::subject::{Recipe, Subject, own_cpu};
 
@@ -51,6 +51,7 @@ const fn work(tool: &'static str, arguments: &'static str, expected: &'static st
 }
 
 const ECHO: Work = work("echo", "{}", r#""text":"hi"#);
+const NOTHING: Work = work("nothing_1", "{}", r#""text":"hi"#);
 const REPORT: Work = work("report", r#"{"count":3}"#, "[0, 1, 2]");
 const REPORT_FORK: Work = work("report_fork", r#"{"count":3}"#, "[0, 1, 2]");
 const REPORT_PERSISTENT: Work = work(
@@ -149,7 +150,7 @@ async fn measure(setting: &Setting) -> Report {
     eprintln!("warm Python");
     python(setting, &mut report).await;
     eprintln!("the least server of the SDK");
-    report.minimal = idle(&minimal::recipe()).await;
+    report.least = least(setting).await;
     for recipe in setting.recipes() {
         eprintln!("{}", recipe.name);
         report.peers.push(peer(setting, &recipe).await);
@@ -228,6 +229,29 @@ async fn peer(setting: &Setting, recipe: &Recipe) -> PeerRow {
     row.many_memory = subject.resident();
     subject.end().await;
     row
+}
+
+/// What is beyond the reach of any server on this SDK.
+async fn least(setting: &Setting) -> Least {
+    let recipe = minimal::recipe();
+    let idle = idle(&recipe).await;
+    let ready = ready(setting, &recipe).await;
+    let subject = recipe.serve().await;
+    let http_one = http::load(&subject, &ECHO, 1, setting.duration).await;
+    let http_many = http::load(&subject, &ECHO, MANY, setting.duration).await;
+    let nothing = http::load(&subject, &NOTHING, MANY, setting.duration).await;
+    subject.end().await;
+    let mut subject = recipe.speak().await;
+    let stdio_one = stdio::load(&mut subject, &ECHO, 1, setting.duration).await;
+    subject.end().await;
+    Least {
+        idle,
+        ready,
+        http_one,
+        http_many,
+        stdio_one,
+        nothing,
+    }
 }
 
 /// What a server takes up that has listed its tools once and does nothing.

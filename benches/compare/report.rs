@@ -27,8 +27,7 @@ pub(crate) struct Report {
     /// Of each round: the speed of 1 GiB, stored, as a share of a pipe into a file.
     pub(crate) gigabyte: Vec<f64>,
     pub(crate) gigabyte_memory: u64,
-    /// The least server of the same SDK.
-    pub(crate) minimal: Idle,
+    pub(crate) least: Least,
     /// What a waiting call takes up, in bytes.
     pub(crate) waiting: f64,
 }
@@ -38,6 +37,18 @@ pub(crate) struct Report {
 pub(crate) struct Idle {
     pub(crate) resident: u64,
     pub(crate) proportional: u64,
+}
+
+/// The least server of the same SDK.
+#[derive(Default)]
+pub(crate) struct Least {
+    pub(crate) idle: Idle,
+    pub(crate) ready: Duration,
+    pub(crate) http_one: Load,
+    pub(crate) http_many: Load,
+    pub(crate) stdio_one: Load,
+    /// A call that runs nothing.
+    pub(crate) nothing: Load,
 }
 
 /// One server.
@@ -79,6 +90,7 @@ impl Report {
             figure(self.floor_many.cpu_micros / 1e3),
         );
         text.push_str(&self.targets_table());
+        text.push_str(&self.least_table());
         text.push_str(&self.servers_table());
         text.push_str(&self.python_table());
         text
@@ -214,7 +226,7 @@ impl Report {
                 ),
                 at_most(
                     "the same, against the least server of the same SDK",
-                    mb(ours.idle.resident) / mb(self.minimal.resident),
+                    mb(ours.idle.resident) / mb(self.least.idle.resident),
                     1.2,
                     "x",
                 ),
@@ -228,6 +240,31 @@ impl Report {
             ]);
         }
         targets
+    }
+
+    fn least_table(&self) -> String {
+        let least = &self.least;
+        let own = |load: &Load| figure(load.p50_micros - self.floor_one.p50_micros);
+        format!(
+            "\n## What the SDK costs\n\nThe least server that can be written on the same SDK starts `/bin/echo` and knows no limit, no \
+             timeout, no guard and no log. Measured like the runner, it sets what no server on this SDK goes beyond:\n\n\
+             | | measured |\n|---|---|\n\
+             | echo over HTTP, {MANY} callers, share of the floor | {} |\n\
+             | CPU time of a call, as a multiple of the floor's | {} |\n\
+             | own cost of a call over HTTP, p50 | {} us |\n\
+             | own cost of a call over stdio, p50 | {} us |\n\
+             | a call that runs nothing, {MANY} callers over HTTP | {}/s, {} ms of CPU time each |\n\
+             | listed over stdio after | {} ms |\n\
+             | resident when idle | {} MB |\n",
+            figure(least.http_many.calls_per_second / self.floor_many.calls_per_second),
+            figure(least.http_many.cpu_micros / self.floor_many.cpu_micros),
+            own(&least.http_one),
+            own(&least.stdio_one),
+            figure(least.nothing.calls_per_second),
+            fine(least.nothing.cpu_micros / 1e3),
+            figure(millis(least.ready)),
+            figure(mb(least.idle.resident)),
+        )
     }
 
     fn servers_table(&self) -> String {
