@@ -54,8 +54,9 @@ fn appended(tool: &Tool, key: &str, text: &str, earlier: Option<Value>) -> anyho
 }
 
 fn element_type(tool: &Tool, key: &str) -> ParameterType {
-    let schema = tool.parameters.get(key).map(|parameter| &parameter.schema);
-    match schema
+    match tool
+        .parameters
+        .own_schema(key)
         .and_then(|schema| schema.pointer("/items/type"))
         .and_then(Value::as_str)
     {

@@ -56,8 +56,6 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// The only values it can have (`enum`, `validation.allowed_values`), when there is such a list.
     pub allowed: Option<Vec<Value>>,
-    /// Its own JSON Schema.
-    pub schema: Value,
 }
 
 /// All parameters of a tool, in the file's order, and the JSON Schema they make together.
@@ -94,6 +92,11 @@ impl Parameters {
     /// The parameter of that name.
     pub fn get(&self, name: &str) -> Option<&Parameter> {
         self.by_name.get(name)
+    }
+
+    /// The JSON Schema of the parameter of that name, a part of the whole one.
+    pub fn own_schema(&self, name: &str) -> Option<&Value> {
+        self.schema.value().get("properties")?.get(name)
     }
 
     /// Every parameter, in the file's order.

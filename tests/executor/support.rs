@@ -45,7 +45,6 @@ pub(crate) fn one(name: &str) -> Parameters {
         required: true,
         default: None,
         allowed: None,
-        schema: json!({"type": "string"}),
     };
     let schema = json!({"type": "object", "properties": {name: {"type": "string"}}});
     Parameters::new([parameter], schema)

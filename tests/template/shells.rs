@@ -31,7 +31,6 @@ pub(crate) fn parameters(described: &Value) -> Parameters {
             required: schema["required"].as_bool().unwrap_or(true),
             default: schema.get("default").cloned(),
             allowed: schema.get("enum").and_then(Value::as_array).cloned(),
-            schema,
         }
     });
     Parameters::new(parameters.collect::<Vec<_>>(), schema)

@@ -38,24 +38,23 @@ fn declared(tool: &Tool, problems: &mut Problems) -> Parameters {
         }
         return schema::parameters(&schema.value, problems);
     }
-    let mut parameters: Vec<Parameter> = Vec::new();
+    let given = tool.parameters.as_ref().map_or(&[][..], |list| &list.0);
+    let mut parameters = Vec::with_capacity(given.len());
+    let mut properties = Map::with_capacity(given.len());
     let mut seen: HashMap<String, Span> = HashMap::new();
-    for declared in tool.parameters.iter().flat_map(|list| &list.0) {
-        if let Some(parameter) = declare(&declared.value, &mut seen, problems) {
+    for declared in given {
+        if let Some((parameter, schema)) = declare(&declared.value, &mut seen, problems) {
+            properties.insert(parameter.name.clone(), schema.into());
             parameters.push(parameter);
         }
     }
-    schema::check_headers(tool.parameters.iter().flat_map(|list| &list.0), problems);
-    let schema = whole_schema(&parameters);
+    schema::check_headers(given, problems);
+    let schema = whole_schema(&parameters, properties);
     Parameters::new(parameters, schema)
 }
 
 /// The schema of all parameters together. Nothing else may be passed.
-fn whole_schema(parameters: &[Parameter]) -> Value {
-    let properties: Map<String, Value> = parameters
-        .iter()
-        .map(|parameter| (parameter.name.clone(), parameter.schema.clone()))
-        .collect();
+fn whole_schema(parameters: &[Parameter], properties: Map<String, Value>) -> Value {
     let required: Vec<&str> = parameters
         .iter()
         .filter(|parameter| parameter.required)
@@ -72,11 +71,12 @@ fn whole_schema(parameters: &[Parameter]) -> Value {
     schema.into()
 }
 
+/// A parameter, and its JSON Schema.
 fn declare(
     declared: &ParameterDeclaration,
     seen: &mut HashMap<String, Span>,
     problems: &mut Problems,
-) -> Option<Parameter> {
+) -> Option<(Parameter, Map<String, Value>)> {
     let Some(name) = &declared.name else {
         if declared.lacks("name") {
             problems.push(
@@ -106,20 +106,19 @@ fn declare(
         return None;
     }
     let kind = kind(declared);
-    let schema = own_schema(declared, kind, problems);
+    let mut schema = own_schema(declared, kind, problems);
     let default = default(declared, kind, &schema, problems);
-    let mut schema = Value::Object(schema);
     if let Some(default) = &default {
-        schema["default"] = default.clone();
+        schema.insert("default".into(), default.clone());
     }
-    Some(Parameter {
+    let parameter = Parameter {
         name: name.text.clone(),
         kind,
         required: declared.required.as_ref().is_some_and(|given| given.value),
         default,
         allowed: schema.get("enum").and_then(Value::as_array).cloned(),
-        schema,
-    })
+    };
+    Some((parameter, schema))
 }
 
 /// The type: string when absent. One that could not be read may be anything.
@@ -141,7 +140,7 @@ fn own_schema(
     kind: ParameterType,
     problems: &mut Problems,
 ) -> Map<String, Value> {
-    let mut schema = Map::new();
+    let mut schema = Map::with_capacity(keywords(declared));
     if kind != ParameterType::Any {
         schema.insert("type".into(), kind.name().into());
     }
@@ -173,6 +172,17 @@ fn own_schema(
         );
     }
     schema
+}
+
+/// How many keywords the JSON Schema of one parameter has at most, so that it takes no more room than it needs.
+fn keywords(declared: &ParameterDeclaration) -> usize {
+    let given = [
+        declared.description.is_some(),
+        declared.allowed.is_some(),
+        declared.default.is_some(),
+    ];
+    let checks = if declared.validation.is_some() { 4 } else { 0 };
+    1 + given.map(usize::from).iter().sum::<usize>() + declared.rest.others.len() + checks
 }
 
 /// A further key of a parameter: a keyword of JSON Schema, or a slip.

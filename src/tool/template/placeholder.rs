@@ -311,15 +311,14 @@ fn find(
         {
             return Ok(None);
         }
-        let (kind, allowed) = leaf(&parameter.schema, &path);
+        let (kind, allowed) = leaf(parameters.own_schema(&parameter.name), &path);
         return Ok(Some(place(parameter, path, kind, allowed, true)));
     }
     Ok(None)
 }
 
 /// What the schema says about the end of a path.
-fn leaf(schema: &Value, path: &[String]) -> (ParameterType, Option<Vec<Value>>) {
-    let mut schema = Some(schema);
+fn leaf(mut schema: Option<&Value>, path: &[String]) -> (ParameterType, Option<Vec<Value>>) {
     for segment in path {
         schema = schema.and_then(|schema| {
             schema

@@ -198,7 +198,6 @@ mod tests {
             required: false,
             default: None,
             allowed: None,
-            schema: json!({}),
         });
         Parameters::new(named, json!({"type": "object"}))
     }

@@ -193,7 +193,6 @@ pub(super) fn parameters(given: &Json, problems: &mut Problems) -> Parameters {
                 .filter(|default| !default.is_null())
                 .cloned(),
             allowed: schema.get("enum").and_then(Value::as_array).cloned(),
-            schema: schema.clone(),
         });
     Parameters::new(parameters, given.value.clone())
 }
@@ -212,10 +211,7 @@ fn kind_of(schema: &Value) -> ParameterType {
 }
 
 /// Checks `x-mcp-header` in declared parameters.
-pub(super) fn check_headers<'a>(
-    declared: impl Iterator<Item = &'a Given<ParameterDeclaration>>,
-    problems: &mut Problems,
-) {
+pub(super) fn check_headers(declared: &[Given<ParameterDeclaration>], problems: &mut Problems) {
     let mut headers = HashMap::new();
     for parameter in declared {
         let kind = parameter

@@ -11,7 +11,6 @@ fn parameters() -> Parameters {
         required: true,
         default: None,
         allowed,
-        schema: json!({}),
     };
     Parameters::new(
         [
