@@ -47,6 +47,14 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
             "an answer is not whole",
         ),
         (
+            "everywhere(answer(2, '{\"a\": {\"b\": }}')); time.sleep(3600)",
+            "an answer is not whole",
+        ),
+        (
+            "everywhere(answer(2, '[1, 2]]')); time.sleep(3600)",
+            "an answer is not whole",
+        ),
+        (
             "everywhere(b'x' * 100_000); time.sleep(3600)",
             "is no answer",
         ),

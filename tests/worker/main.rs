@@ -16,5 +16,6 @@ mod kept_hostile;
 mod kept_life;
 mod kept_multiplex;
 mod kept_server;
+mod kept_threads;
 mod scripts;
 mod zygotes;

@@ -3,7 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `worker.py` | the part inside the interpreter |
-//! | `reader`, `text` | what a worker says, read as it comes |
+//! | `reader`, `text`, `whole` | what a worker says, read as it comes |
 //! | `outgoing` | what is still to be written to it |
 //! | `job` | one call on its way through |
 //! | `birth` | from a kind of interpreter to a worker that is ready |
@@ -27,6 +27,7 @@ mod pool;
 mod reader;
 mod seats;
 mod text;
+mod whole;
 
 pub(in crate::executor) use job::{Closed, Job, Reply};
 pub(in crate::executor) use pool::{Ask, Crew, Given, Pool, Seat};

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::text::Unescape;
+use super::whole::Whole;
 
 /// The longest beginning of a message, up to its value, in bytes.
 const LONGEST_HEAD: usize = 96;
@@ -94,14 +95,23 @@ struct Head {
     number: u64,
 }
 
+/// A value that is told as it is.
+#[derive(Debug, Default)]
+struct Raw {
+    /// The last bytes, which may be those that close the message.
+    kept: Vec<u8>,
+    /// Whether what was told of it is a value. Nobody may look at it later, where it is long.
+    whole: Whole,
+}
+
 #[derive(Debug)]
 enum State {
     /// Before a message, or in its first bytes.
     Head,
     /// Before the first byte of the value.
     Value(Head),
-    /// In a value that is told as it is. The last bytes may be those that close the message: they are kept back.
-    Raw(Head, Vec<u8>),
+    /// In a value that is told as it is.
+    Raw(Head, Raw),
     /// In a text.
     Text(Head, Unescape),
     /// In a value that is nothing.
@@ -156,7 +166,7 @@ impl Reader {
             State::Value(head) => self.value(head, bytes)?,
             State::Text(head, unescape) => text(head, unescape, bytes, tell)?,
             State::Closing(head, closing) => close(head, closing, bytes, tell)?,
-            State::Raw(head, kept) => raw(head, kept, bytes, tell)?,
+            State::Raw(head, value) => raw(head, value, bytes, tell)?,
             State::Null(head, kept) => null(head, kept, bytes, tell)?,
             State::Error(head, kept) => error(head, kept, bytes, tell)?,
         };
@@ -171,11 +181,11 @@ impl Reader {
             What::Error => (State::Error(head, Vec::new()), bytes),
             What::Log if !is_text => return Err(Nonsense::Unfinished),
             What::Result | What::Item if is_text && self.keeps_json => {
-                (State::Raw(head, Vec::new()), bytes)
+                (State::Raw(head, Raw::default()), bytes)
             }
             _ if is_text => (State::Text(head, Unescape::default()), &bytes[1..]),
             _ if bytes.first() == Some(&b'n') => (State::Null(head, Vec::new()), bytes),
-            _ => (State::Raw(head, Vec::new()), bytes),
+            _ => (State::Raw(head, Raw::default()), bytes),
         })
     }
 
@@ -245,44 +255,41 @@ fn close<'a>(head: Head, closing: &'static [u8], bytes: &'a [u8], tell: &mut Tel
     }
 }
 
-fn raw<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+fn raw<'a>(head: Head, mut value: Raw, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
     let (part, rest) = line(bytes);
-    keep_back(head, &mut kept, part, tell)?;
+    value.push(head, part, tell)?;
     let Some(rest) = rest else {
-        return Ok((State::Raw(head, kept), &[]));
+        return Ok((State::Raw(head, value), &[]));
     };
-    if kept != head.what.closing() {
+    if value.kept != head.what.closing() || !value.whole.is_whole() {
         return Err(Nonsense::Unfinished);
     }
     tell(head.ended(false))?;
     Ok((State::Head, rest))
 }
 
-/// Tells what is known to belong to the value: all but as many bytes as close a message.
-fn keep_back(
-    head: Head,
-    kept: &mut Vec<u8>,
-    bytes: &[u8],
-    tell: &mut Tell<'_>,
-) -> Result<(), Nonsense> {
-    let most = head.what.closing().len();
-    if let Some(sure) = bytes.len().checked_sub(most) {
-        for part in [kept.as_slice(), &bytes[..sure]] {
-            if !part.is_empty() {
-                tell(head.printed(part))?;
-            }
+impl Raw {
+    /// Tells what is known to belong to the value: all but as many bytes as close a message.
+    fn push(&mut self, head: Head, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Nonsense> {
+        let most = head.what.closing().len();
+        if let Some(sure) = bytes.len().checked_sub(most) {
+            let kept = std::mem::replace(&mut self.kept, bytes[sure..].to_vec());
+            self.tell(head, &kept, tell)?;
+            return self.tell(head, &bytes[..sure], tell);
         }
-        kept.clear();
-        kept.extend_from_slice(&bytes[sure..]);
-        return Ok(());
+        self.kept.extend_from_slice(bytes);
+        let surplus = self.kept.len().saturating_sub(most);
+        let sure: Vec<u8> = self.kept.drain(..surplus).collect();
+        self.tell(head, &sure, tell)
     }
-    kept.extend_from_slice(bytes);
-    let surplus = kept.len().saturating_sub(most);
-    if surplus > 0 {
-        tell(head.printed(&kept[..surplus]))?;
-        kept.drain(..surplus);
+
+    fn tell(&mut self, head: Head, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Nonsense> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.whole.push(bytes).map_err(|_| Nonsense::Unfinished)?;
+        tell(head.printed(bytes))
     }
-    Ok(())
 }
 
 fn null<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {

@@ -17,14 +17,22 @@ the end of the worker.
 
 import os
 import sys
+from _thread import RLock
 
 
 class _Wire:
     """The way from and to the runner."""
 
+    # So many bytes a pipe takes at once or not at all; see pipe(7) and POSIX.
+    AT_ONCE = 512
+
+    # The most that signal handlers say while the pipe is full; what is more is lost.
+    MOST_WAITING = 1000
+
     def __init__(self):
         self.incoming = os.dup(0)
         self.outgoing = os.dup(1)
+        self.forget()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
@@ -33,8 +41,18 @@ class _Wire:
             # What the script forks has nothing to say here, and must not keep the way open.
             os.register_at_fork(after_in_child=self.close)
 
+    def forget(self):
+        """Nothing is on its way, and nobody holds the lock: another thread that did so is not in a fork."""
+        self.lock = RLock()
+        self.waiting = []
+        self.is_writing = False
+
     def close(self):
-        for descriptor in (self.incoming, self.outgoing):
+        """Nothing more is read or said: the numbers may be those of other files soon."""
+        descriptors = (self.incoming, self.outgoing)
+        self.incoming = self.outgoing = -1
+        self.forget()
+        for descriptor in descriptors:
             try:
                 os.close(descriptor)
             except OSError:
@@ -43,7 +61,7 @@ class _Wire:
     def lines(self):
         """The messages as they come; ends when the runner has closed its end."""
         parts = []
-        while True:
+        while self.incoming >= 0:
             part = os.read(self.incoming, 65536)
             if not part:
                 return
@@ -55,11 +73,36 @@ class _Wire:
                     yield line
 
     def send(self, message):
-        written = os.write(self.outgoing, message)
-        if written < len(message):
-            rest = memoryview(message)[written:]
-            while rest:
-                rest = rest[os.write(self.outgoing, rest) :]
+        """Says a whole message, whoever else is about to say something.
+
+        A signal handler or a finalizer may come in between in the very thread that writes: what it says waits for the
+        end of the message that it interrupts.
+        """
+        with self.lock:
+            if len(self.waiting) < self.MOST_WAITING:
+                self.waiting.append(message)
+            while self.waiting and not self.is_writing:
+                self.is_writing = True
+                try:
+                    while self.waiting:
+                        self.write(self.waiting.pop(0))
+                finally:
+                    self.is_writing = False
+
+    def write(self, message):
+        if self.outgoing < 0:
+            return
+        try:
+            written = os.write(self.outgoing, message)
+            if written < len(message):
+                rest = memoryview(message)[written:]
+                while rest:
+                    rest = rest[os.write(self.outgoing, rest) :]
+        except BaseException:
+            # A signal handler raised it: how much of the message is written is not known.
+            if len(message) > self.AT_ONCE:
+                self.close()
+            raise
 
 
 _wire = _Wire()

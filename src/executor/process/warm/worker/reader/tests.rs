@@ -26,8 +26,8 @@ fn heard<'a>(
             Ok(())
         })?;
         assert!(reader.head.len() <= LONGEST_HEAD);
-        if let State::Raw(_, kept) = &reader.state {
-            assert!(kept.len() <= 2, "{kept:?}");
+        if let State::Raw(_, value) = &reader.state {
+            assert!(value.kept.len() <= 2, "{value:?}");
         }
     }
     assert!(matches!(reader.state, State::Head) && reader.head.is_empty());
@@ -106,6 +106,14 @@ fn nonsense_is_known_at_once() {
         ),
         (
             "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":nothing}\n",
+            "an answer is not whole",
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"b{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n",
+            "an answer is not whole",
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"method\":\"item\",\"params\":{\"id\":1,\"item\":[1}}\n",
             "an answer is not whole",
         ),
         (
