@@ -13,6 +13,7 @@ mod forking;
 mod kept;
 mod kept_ends;
 mod kept_hostile;
+mod kept_late;
 mod kept_life;
 mod kept_multiplex;
 mod kept_server;

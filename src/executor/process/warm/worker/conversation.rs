@@ -132,7 +132,7 @@ impl Conversation {
                 let active = Active::new(*job, reply, begins);
                 active.job.entry.started(self.tree.id());
                 self.look_at(active.until);
-                self.ears.calls.active.insert(active.job.number, active);
+                self.ears.begin(active);
                 Ok(())
             }
             Command::Stop(number, why) => self.stop(number, why),

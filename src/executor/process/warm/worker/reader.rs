@@ -36,8 +36,10 @@ pub(super) struct Reader {
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event<'a> {
-    /// The next bytes of what the call of this number prints.
+    /// The next bytes of what the call of this number returns.
     Printed(u64, &'a [u8]),
+    /// The next bytes of what it yields.
+    Yielded(u64, &'a [u8]),
     /// What it yields is whole.
     ItemEnded(u64),
     /// The next bytes of what it logs.
@@ -58,11 +60,20 @@ impl Event<'_> {
     pub(super) const fn number(&self) -> u64 {
         match *self {
             Self::Printed(number, _)
+            | Self::Yielded(number, _)
             | Self::ItemEnded(number)
             | Self::Logged(number, _)
             | Self::Returned { number, .. }
             | Self::Failed(number, _) => number,
         }
+    }
+
+    /// Whether it is no part of the end of its call. A thread may be about to say such a thing when that comes.
+    pub(super) const fn is_aside(&self) -> bool {
+        matches!(
+            self,
+            Self::Yielded(..) | Self::ItemEnded(_) | Self::Logged(..)
+        )
     }
 }
 
@@ -378,7 +389,8 @@ impl Head {
     const fn printed(self, bytes: &[u8]) -> Event<'_> {
         match self.what {
             What::Log => Event::Logged(self.number, bytes),
-            What::Result | What::Item | What::Error => Event::Printed(self.number, bytes),
+            What::Item => Event::Yielded(self.number, bytes),
+            What::Result | What::Error => Event::Printed(self.number, bytes),
         }
     }
 

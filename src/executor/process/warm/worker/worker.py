@@ -148,8 +148,14 @@ class Context:
         self._say("::warning %s" % text)
 
     def _say(self, line):
-        line = " ".join(line.split()) + "\n"
-        _wire.send((_LOG % (self._number, _encode(line))).encode("utf-8", "replace"))
+        number = self._number
+        if number is not None:
+            line = " ".join(line.split()) + "\n"
+            _wire.send((_LOG % (number, _encode(line))).encode("utf-8", "replace"))
+
+    def _end(self):
+        """Whoever still has it says nothing any more."""
+        self._number = None
 
 
 def _plain(number):
@@ -247,10 +253,10 @@ class _Script:
                     files.add(path)
         return sorted(path for path in files if path and path.isprintable())
 
-    def call(self, number, params):
+    def call(self, params, context):
         """What `main` gives: a value, a generator or something to wait for."""
         if self.wants_context:
-            return self.main(params["arguments"], Context(number, params))
+            return self.main(params["arguments"], context)
         return self.main(params["arguments"])
 
 
@@ -268,9 +274,10 @@ def _exit_status(error):
     return 1, str(code) + "\n"
 
 
-def _end(number, status):
+def _ended(number, status):
+    """The message that a call has ended without a value."""
     message = _RESULT % (number, "null") if status == 0 else _ERROR % (number, status, '"exit"')
-    _wire.send(message.encode())
+    return message.encode()
 
 
 def _stripped(error):
@@ -330,32 +337,36 @@ class _OneByOne:
 
     def answer(self, number, params):
         self.tell(params)
+        context = Context(number, params)
         try:
-            result = self.script.call(number, params)
+            result = self.script.call(params, context)
             if isinstance(result, GeneratorType):
                 result = self.stream(number, result)
             message = (_RESULT % (number, _encode(result))).encode()
         except SystemExit as error:
             status, text = _exit_status(error)
             sys.stderr.write(text)
-            _flush()
-            return _end(number, status)
+            message = _ended(number, status)
         except BaseException as error:
             error = _stripped(error)
             sys.excepthook(type(error), error, error.__traceback__)
-            _flush()
-            return _end(number, 1)
+            message = _ended(number, 1)
+        context._end()
         _flush()
         _wire.send(message)
 
     @staticmethod
     def stream(number, generator):
-        while True:
-            try:
-                item = next(generator)
-            except StopIteration as end:
-                return end.value
-            _wire.send((_ITEM % (number, _encode(item))).encode())
+        try:
+            while True:
+                try:
+                    item = next(generator)
+                except StopIteration as end:
+                    return end.value
+                _wire.send((_ITEM % (number, _encode(item))).encode())
+        finally:
+            # What it says then belongs to the call.
+            generator.close()
 
 
 class _SideBySide:
@@ -410,29 +421,37 @@ class _SideBySide:
                 task.cancel()
 
     async def answer(self, number, params):
-        status = 1
+        context = Context(number, params)
+        text = ""
         try:
             if self.script.streams:
-                result = None
-                async for item in self.script.call(number, params):
-                    _wire.send((_ITEM % (number, _encode(item))).encode())
+                result = await self.stream(number, self.script.call(params, context))
             else:
-                result = await self.script.call(number, params)
+                result = await self.script.call(params, context)
             message = (_RESULT % (number, _encode(result))).encode()
         except SystemExit as error:
             status, text = _exit_status(error)
-            message = None
+            message = _ended(number, status)
         except BaseException as error:
-            text = "" if isinstance(error, self.asyncio.CancelledError) else _told(error)
-            message = None
+            if not isinstance(error, self.asyncio.CancelledError):
+                text = _told(error)
+            message = _ended(number, 1)
         finally:
             self.tasks.pop(number, None)
+            context._end()
         _flush()
-        if message is not None:
-            return _wire.send(message)
         if text:
             _wire.send((_LOG % (number, _encode(text))).encode("utf-8", "replace"))
-        _end(number, status)
+        _wire.send(message)
+
+    @staticmethod
+    async def stream(number, generator):
+        try:
+            async for item in generator:
+                _wire.send((_ITEM % (number, _encode(item))).encode())
+        finally:
+            # What it says then belongs to the call.
+            await generator.aclose()
 
 
 def _main():
