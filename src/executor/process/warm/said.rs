@@ -20,10 +20,15 @@ impl Default for Said {
 }
 
 impl Said {
-    /// Takes what it prints, and logs it.
-    pub(super) fn push(&self, bytes: &[u8]) {
+    /// Logs what it prints.
+    pub(super) fn log(&self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         tracing::debug!(%text, "a warm interpreter prints");
+    }
+
+    /// Takes what it prints, and logs it.
+    pub(super) fn push(&self, bytes: &[u8]) {
+        self.log(bytes);
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.push(bytes);
     }

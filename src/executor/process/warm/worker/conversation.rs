@@ -24,7 +24,7 @@ use crate::executor::process::counters::Living;
 use crate::executor::process::platform::Tree;
 use crate::guard::Ward;
 
-/// Bytes that are taken at the end of a call of what was printed before it: more than a pipe holds.
+/// Bytes that are taken of what was printed before a call began or ended: more than a pipe holds.
 const LAST_READ_LIMIT: usize = 1024 * 1024;
 
 /// Longer than anything waits.
@@ -132,7 +132,7 @@ impl Conversation {
                 let active = Active::new(*job, reply, begins);
                 active.job.entry.started(self.tree.id());
                 self.look_at(active.until);
-                self.ears.begin(active);
+                self.ears.begin(active, LAST_READ_LIMIT);
                 Ok(())
             }
             Command::Stop(number, why) => self.stop(number, why),

@@ -70,8 +70,10 @@ impl Ears {
         }
     }
 
-    /// Listens for what the worker says of a call, which it hears of next.
-    pub(super) fn begin(&mut self, call: Active) {
+    /// Listens for what the worker says of a call, which it hears of next. What is printed by now is not of that call:
+    /// at most so many bytes of it are taken.
+    pub(super) fn begin(&mut self, call: Active, most: usize) {
+        self.overhear_the_last(most);
         let number = call.job.number;
         self.calls.newest = self.calls.newest.max(number);
         self.calls.active.insert(number, call);
@@ -165,13 +167,14 @@ impl Calls {
         })
     }
 
-    /// Takes what was printed beside: it belongs to the call, where there is one alone.
+    /// Takes what was printed beside: it belongs to the call, where there is one alone. Whoever reads an answer must not
+    /// see what another call printed, so anything else is in none.
     fn overhear(&mut self, bytes: &[u8]) {
         let mut calls = self.active.values_mut();
         match (calls.next(), calls.next()) {
             (Some(call), None) => call.take_beside(bytes),
             _ if bytes.is_empty() => {}
-            _ => self.said.push(bytes),
+            _ => self.said.log(bytes),
         }
     }
 
@@ -186,11 +189,6 @@ impl Calls {
         for call in self.active.values_mut() {
             call.job.stdout.flush().await;
         }
-    }
-
-    /// The end of what was printed when it was not clear for whom.
-    pub(super) fn said(&self) -> Vec<u8> {
-        self.said.kept()
     }
 }
 
