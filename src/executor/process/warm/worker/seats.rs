@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::pool::{Handle, Reason, Seat};
+use super::seat::{Handle, Reason, Seat};
 use crate::executor::process::warm::BirthError;
 use crate::tool::PersistentWorker;
 
@@ -70,6 +70,19 @@ impl Seats {
             self.dismiss(handle, due.unwrap_or(Reason::Unused));
         }
         due
+    }
+
+    /// Refuses those who wait, where there is no worker and, after the latest failure, none is started: nobody would come
+    /// back to them.
+    pub(super) fn refuse_waiting(&mut self) {
+        if self.waiting.is_empty() || self.starting > 0 || !self.members.is_empty() {
+            return;
+        }
+        if let Some((error, _)) = &self.failed {
+            for waiting in self.waiting.drain(..) {
+                waiting.send(Err(error.clone())).ok();
+            }
+        }
     }
 
     /// A successor has come: one that is due goes, once it has no call.
