@@ -225,6 +225,10 @@ impl Conversation {
             let (entry, place, answer) = active.close(end, 0, warning, false);
             drop((entry, place));
             answer();
+            if self.ears.calls.active.is_empty() {
+                // Until now the end of a call was looked for, which may be later.
+                self.look_at(self.life.idle_until());
+            }
         }
     }
 
