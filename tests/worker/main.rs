@@ -17,6 +17,7 @@ mod kept_late;
 mod kept_life;
 mod kept_multiplex;
 mod kept_prints;
+mod kept_replaced;
 mod kept_server;
 mod kept_threads;
 mod scripts;

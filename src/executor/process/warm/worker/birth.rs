@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -39,6 +40,8 @@ pub(super) struct Newborn {
     pub(super) said: Said,
     /// What it is made of.
     pub(super) stamps: Vec<Stamp>,
+    /// Whether a part of that was written while it loaded.
+    pub(super) is_outdated: bool,
     /// Whether its `main` is `async`.
     pub(super) is_async: bool,
 }
@@ -68,12 +71,22 @@ struct Traceback {
 }
 
 /// Starts an interpreter of `kind` and waits until it has loaded its script. Dropped half-way, nothing of it lives.
-pub(super) async fn birth(kind: &Kind, worker: &PersistentWorker) -> Result<Newborn, BirthError> {
+///
+/// What is written while it loads counts as changed, unless `settles` for what is there then.
+pub(super) async fn birth(
+    kind: &Kind,
+    worker: &PersistentWorker,
+    settles: bool,
+) -> Result<Newborn, BirthError> {
     let mark = CallId::random();
     let mut ward = guard::watch(mark.as_str());
     let launch = launch(kind, &mark);
-    let spawned = spawn_blocking(move || Tree::spawn(&launch)).await;
-    let mut tree = spawned.map_err(io::Error::other)??;
+    let named = named(kind);
+    let spawned = spawn_blocking(move || {
+        let before = Before::now(named);
+        Tree::spawn(&launch).map(|tree| (tree, before))
+    });
+    let (mut tree, before) = spawned.await.map_err(io::Error::other)??;
     ward.led_by(tree.id(), tree.outputs());
     let pipes = tree.attach()?;
     let missing = || io::Error::other("the process has no input pipe");
@@ -111,16 +124,21 @@ pub(super) async fn birth(kind: &Kind, worker: &PersistentWorker) -> Result<Newb
         }
     };
     match ready {
-        Ok(ready) => Ok(Newborn {
-            stamps: stamps(kind, ready.files).await,
-            is_async: ready.is_async,
-            tree,
-            ward,
-            stdin,
-            stdout,
-            stderr,
-            said,
-        }),
+        Ok(ready) => {
+            let look = spawn_blocking(move || before.stamps(ready.files, settles));
+            let (stamps, is_outdated) = look.await.unwrap_or_default();
+            Ok(Newborn {
+                stamps,
+                is_outdated,
+                is_async: ready.is_async,
+                tree,
+                ward,
+                stdin,
+                stdout,
+                stderr,
+                said,
+            })
+        }
         Err((message, traceback)) => {
             tree.kill();
             tree.gone().await;
@@ -202,8 +220,37 @@ async fn read_some(pipe: &mut (impl AsyncRead + Unpin), said: &Said) -> bool {
     }
 }
 
-async fn stamps(kind: &Kind, mut files: Vec<PathBuf>) -> Vec<Stamp> {
-    files.push(kind.program.clone());
-    let look = spawn_blocking(move || files.into_iter().map(Stamp::now).collect());
-    look.await.unwrap_or_default()
+/// What is looked at before the start.
+struct Before {
+    began: SystemTime,
+    stamps: Vec<Stamp>,
+}
+
+impl Before {
+    fn now(named: Vec<PathBuf>) -> Self {
+        Self {
+            began: SystemTime::now(),
+            stamps: named.into_iter().map(Stamp::now).collect(),
+        }
+    }
+
+    /// What a worker is made of that has loaded `files` by now, and whether a part of it is another already.
+    fn stamps(self, files: Vec<PathBuf>, settles: bool) -> (Vec<Stamp>, bool) {
+        let Self { began, mut stamps } = self;
+        let loaded = files.into_iter().map(|file| Stamp::loaded(file, began));
+        stamps.extend(loaded);
+        let is_outdated = stamps.iter().any(Stamp::has_changed);
+        if settles {
+            stamps = stamps.into_iter().map(Stamp::again).collect();
+        }
+        (stamps, is_outdated)
+    }
+}
+
+/// The files that are known before they are loaded.
+fn named(kind: &Kind) -> Vec<PathBuf> {
+    let script = kind.arguments[kind.options..].first();
+    let script = script.filter(|script| *script != "-m");
+    let script = script.map(|script| kind.working_dir.join(script));
+    script.into_iter().chain([kind.program.clone()]).collect()
 }

@@ -27,6 +27,10 @@ use crate::tool::PersistentWorker;
 /// How often the files that workers are made of are looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// Where so many workers in a row were outdated when they were ready, their script writes its own modules, and what it
+/// found is what it wrote.
+const OUTDATED: u32 = 3;
+
 /// The workers of one tool.
 pub(in crate::executor) struct Pool {
     /// What they are started as.
@@ -141,8 +145,9 @@ impl Pool {
 
     /// Starts a worker and answers calls with it until its end.
     async fn bear(self: Arc<Self>) {
+        let settles = self.state().outdated >= OUTDATED;
         let born = tokio::select! {
-            born = birth(&self.kind, &self.worker) => born,
+            born = birth(&self.kind, &self.worker, settles) => born,
             () = self.crew.stop.cancelled() => Err(stopping()),
         };
         match born {
@@ -162,6 +167,11 @@ impl Pool {
         let mut state = self.state();
         state.starting -= 1;
         (state.failed, state.failures) = (None, 0);
+        state.outdated = if newborn.is_outdated {
+            state.outdated.saturating_add(1)
+        } else {
+            0
+        };
         state.members.push(Member {
             handle: Arc::clone(&handle),
             load: 0,

@@ -19,6 +19,8 @@ pub(super) struct Seats {
     /// The latest failure to start one, and until when none is started.
     pub(super) failed: Option<(BirthError, Instant)>,
     pub(super) failures: u32,
+    /// How many in a row were outdated when they were ready.
+    pub(super) outdated: u32,
     /// Whether somebody looks at the files.
     pub(super) is_watched: bool,
     /// Whether the runner stops.
