@@ -1,5 +1,6 @@
-//! Kept workers whose files change while they load.
+//! Kept workers that are replaced while others load, or while calls come faster than that.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use runner::executor::ScriptExecutor;
 use tokio::time::{Instant, sleep};
 
 use crate::calls::{Draft, argv, eventually};
-use crate::kept::{one, room, text};
+use crate::kept::{kept, one, room, run, text, with};
 
 /// A call of `script.py` as it is by now.
 fn as_it_is(folder: &Path) -> Draft {
@@ -90,5 +91,51 @@ def main(arguments): return 1
         sleep(Duration::from_millis(50)).await;
     }
     assert!(before.0 <= 6, "{} starts", before.0);
+    executor.drain(None).await;
+}
+
+const PID: &str = "import os\ndef main(arguments): return os.getpid()\n";
+
+/// Where calls come faster than a worker starts, they wait for it then.
+#[tokio::test]
+async fn none_answers_more_than_twice_its_calls() {
+    let (folder, executor) = room();
+    for most in [1, 7] {
+        let draft = || {
+            with(kept(folder.path(), PID), |worker| {
+                worker.max_calls = Some(most.try_into().unwrap());
+            })
+        };
+        let mut answered: BTreeMap<String, u32> = BTreeMap::new();
+        for _ in 0..40 {
+            *answered.entry(text(&executor, draft()).await).or_default() += 1;
+        }
+        assert!(
+            answered.values().all(|calls| *calls <= 2 * most),
+            "{answered:?}"
+        );
+    }
+    executor.drain(None).await;
+}
+
+/// Better one that is worn than none.
+#[tokio::test]
+async fn one_whose_successor_does_not_load_answers_on() {
+    let (folder, executor) = room();
+    let script = "import os
+if os.path.exists('once'): raise ValueError('loads once')
+open('once', 'w').close()
+def main(arguments): return os.getpid()
+";
+    let draft = || {
+        with(kept(folder.path(), script), |worker| {
+            worker.max_calls = Some(1.try_into().unwrap());
+        })
+    };
+    let first = text(&executor, draft()).await;
+    for _ in 0..10 {
+        let run = run(&executor, draft()).await;
+        assert_eq!(run.result.unwrap().text, first);
+    }
     executor.drain(None).await;
 }

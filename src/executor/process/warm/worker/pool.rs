@@ -2,7 +2,7 @@
 //!
 //! A call takes a seat at the worker that has least to do. Where there is none it waits, first come first served, and another
 //! worker is started as long as there are fewer than `size`. A worker that is due to be replaced answers on until its
-//! successor is ready, so that no call waits for that.
+//! successor is ready, so that no call waits for that; but no more than twice as many calls as it is made for.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,6 +175,7 @@ impl Pool {
         state.members.push(Member {
             handle: Arc::clone(&handle),
             load: 0,
+            given: 0,
             due: None,
             is_leaving: false,
         });
@@ -201,6 +202,8 @@ impl Pool {
         tracing::warn!(%program, %error, ?pause, "a worker could not be started");
         state.failures = state.failures.saturating_add(1);
         state.failed = Some((error.clone(), Instant::now() + pause));
+        // One that had twice its calls answers on.
+        self.seat_waiting(&mut state);
         state.refuse_waiting();
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Member {
     pub(super) handle: Arc<Handle>,
     /// Calls that have a seat.
     pub(super) load: u32,
+    /// Calls that have or had one.
+    pub(super) given: u32,
     /// Why it is to be replaced.
     pub(super) due: Option<Reason>,
     /// Its successor is here: it gets no more calls.
@@ -53,13 +55,22 @@ impl Seats {
     }
 
     /// A seat at the worker with least to do; of several at the one that was here first, so that the others may become
-    /// idle. Also says how many calls have a seat there now.
+    /// idle. Also says how many calls have a seat there now. One that had twice its calls waits for its successor, unless
+    /// none loads.
     pub(super) fn take_seat(&mut self, worker: &PersistentWorker) -> Option<(Arc<Handle>, u32)> {
-        let has_room =
-            |member: &&mut Member| !member.is_leaving && member.load < worker.multiplex.get();
+        let most = worker.max_calls.map(|calls| calls.get().saturating_mul(2));
+        let is_alone = self.failed.is_some();
+        let has_room = |member: &&mut Member| {
+            let is_worn = most.is_some_and(|most| member.given >= most);
+            !member.is_leaving && member.load < worker.multiplex.get() && (is_alone || !is_worn)
+        };
         let member = self.members.iter_mut().filter(has_room);
         let member = member.min_by_key(|member| member.load)?;
         member.load += 1;
+        member.given = member.given.saturating_add(1);
+        if most.is_some_and(|most| member.given >= most) {
+            member.due.get_or_insert(Reason::MaxCalls);
+        }
         Some((Arc::clone(&member.handle), member.load))
     }
 

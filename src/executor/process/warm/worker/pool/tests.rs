@@ -36,6 +36,7 @@ fn busy(pool: &Pool, is_leaving: bool) -> Arc<Handle> {
     pool.state().members.push(Member {
         handle: Arc::clone(&handle),
         load: 1,
+        given: 1,
         due: Some(Reason::Changed),
         is_leaving,
     });
@@ -98,4 +99,19 @@ async fn who_waits_for_a_busy_worker_gets_its_seat() {
     let wait = waiting(&pool);
     pool.vacate(&handle);
     assert_eq!(refused(wait).await, "a seat");
+}
+
+/// Calls may be given back without an answer: these count as well, or it would never be replaced.
+#[tokio::test(start_paused = true)]
+async fn one_that_had_twice_its_calls_gets_others_only_where_none_loads() {
+    let pool = pool(|worker| worker.max_calls = Some(2.try_into().unwrap()));
+    let handle = busy(&pool, false);
+    pool.state().members[0].due = None;
+    pool.vacate(&handle);
+    for _ in 0..3 {
+        assert!(matches!(pool.ask(), Ok(Ask::Seat(_))), "which is dropped");
+    }
+    assert_eq!(pool.state().members[0].due, Some(Reason::MaxCalls));
+    // The one that is started for it fails.
+    assert_eq!(refused(waiting(&pool)).await, "a seat");
 }
