@@ -15,6 +15,7 @@ mod kept_ends;
 mod kept_hostile;
 mod kept_late;
 mod kept_life;
+mod kept_loading;
 mod kept_multiplex;
 mod kept_prints;
 mod kept_replaced;

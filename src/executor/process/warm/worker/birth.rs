@@ -91,7 +91,8 @@ pub(super) async fn birth(
     let pipes = tree.attach()?;
     let missing = || io::Error::other("the process has no input pipe");
     let mut stdin = pipes.stdin.ok_or_else(missing)?;
-    let (mut stdout, mut stderr, said) = (pipes.stdout, pipes.stderr, Said::default());
+    let (mut stdout, mut stderr, said) =
+        (pipes.stdout, pipes.stderr, Said::with(&kind.environment));
     let first = timeout(worker.start_timeout, async {
         tokio::select! {
             first = ask(&mut stdin, &mut stdout, kind, worker) => first,
@@ -145,6 +146,7 @@ pub(super) async fn birth(
             ward.sweep().await;
             let mut printed = said.kept();
             printed.extend_from_slice(traceback.as_bytes());
+            let message = said.hide(&message);
             Err(BirthError::NotLoaded { message, printed })
         }
     }
