@@ -1,8 +1,94 @@
 //! What kept workers load: the script's own modules where it finds them, and the runner's part by itself.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
+use runner::tool::{ForkWorker, Worker};
+
+use crate::calls::{Draft, argv};
+use crate::kept::{kept, one, room, text};
 use crate::support::command;
+
+/// Shows where modules are looked for, as a script and as a worker.
+const SHOWS: &str = "
+import json, sys
+import helper, inspect
+def main(arguments=None):
+    return [sys.path, helper.__file__, inspect.__file__, getattr(json, 'OWN', False)]
+if __name__ == '__main__':
+    print(json.dumps(main()) if not hasattr(json, 'OWN') else json.show(main()))
+";
+
+/// `scripts/tool.py` in a folder whose own modules have the names of the interpreter's.
+fn shadowed(folder: &Path) -> Draft {
+    for name in ["json", "types", "inspect", "traceback", "enum", "importlib"] {
+        fs::write(
+            folder.join(format!("{name}.py")),
+            "raise Exception('of the project, not of the script')\n",
+        )
+        .unwrap();
+    }
+    fs::create_dir(folder.join("scripts")).unwrap();
+    let own = |name: &str, text: &str| fs::write(folder.join("scripts").join(name), text).unwrap();
+    own("tool.py", SHOWS);
+    own("helper.py", "");
+    own("inspect.py", "OWN = True\n");
+    own("traceback.py", "raise Exception('nobody asked for it')\n");
+    let mut draft = argv("/usr/bin/python3", &["scripts/tool.py"]);
+    folder.clone_into(&mut draft.working_dir);
+    draft
+}
+
+#[expect(clippy::disallowed_methods, reason = "what the interpreter does alone")]
+fn by_hand(folder: &Path) -> String {
+    let output = Command::new("/usr/bin/python3")
+        .arg("scripts/tool.py")
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn modules_of_the_working_directory_stand_in_for_none_of_the_interpreter() {
+    for worker in [
+        Worker::Persistent(one()),
+        Worker::Fork(ForkWorker {
+            options: 0,
+            fixed: 1,
+            preload: Vec::new(),
+        }),
+    ] {
+        let (folder, executor) = room();
+        let mut draft = shadowed(folder.path());
+        draft.worker = Some(worker);
+        let answer = text(&executor, draft).await;
+        assert_eq!(answer.trim_end(), by_hand(folder.path()));
+        executor.drain(None).await;
+    }
+}
+
+/// A module beside the script is the script's, whatever its name, as if the script were run by hand.
+#[tokio::test]
+async fn modules_beside_the_script_are_the_script_s_and_not_the_worker_s() {
+    let (folder, executor) = room();
+    let own = "OWN = True\ndef show(value): return 'own'\n";
+    fs::create_dir(folder.path().join("types")).unwrap();
+    fs::write(folder.path().join("types/__init__.py"), own).unwrap();
+    fs::write(folder.path().join("json.py"), own).unwrap();
+    let script = "import json, types
+def main(arguments): return {'own': [json.OWN, types.OWN]}";
+    let answer = text(&executor, kept(folder.path(), script)).await;
+    assert_eq!(answer, r#"{"own": [true, true]}"#);
+    executor.drain(None).await;
+}
 
 /// What the file puts into the environment is in the traceback alone, which is the script's own word.
 #[test]

@@ -18,13 +18,20 @@ use crate::guard::{self, Ward};
 use crate::tool::{CallId, Environment, PersistentWorker, spoken};
 
 /// The part inside the interpreter.
-const PROGRAM: &str = include_str!("worker.py");
+const PROGRAM: &str = concat!(
+    include_str!("inside/wire.py"),
+    include_str!("inside/script.py"),
+    include_str!("inside/calls.py")
+);
 
-/// What the interpreter is started with: reads the part inside, its length in eight bytes before it, and runs it.
-const BOOT: &str = r#"import os
+/// What the interpreter is started with: reads the part inside, its length in eight bytes before it, and runs it. Nothing
+/// of that comes from the working directory, which is where a text as this one looks for modules first.
+const BOOT: &str = r#"import sys
+f=sys.path[:1]==[""];del sys.path[:f]
+import os
 n=int(os.read(0,8) or b"0");p=b""
 while len(p)<n:p+=os.read(0,n-len(p)) or os._exit(0)
-exec(compile(p,"<worker>","exec"),{"__name__":"gantz_worker","__file__":"<worker>"})"#;
+exec(compile(p,"<worker>","exec"),{"__name__":"gantz_worker","__file__":"<worker>","FINDS_BESIDE":f})"#;
 
 /// The longest first word of a worker, in bytes: a list of files, or a traceback.
 const LONGEST_FIRST_WORD: usize = 1024 * 1024;

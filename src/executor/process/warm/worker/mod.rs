@@ -2,7 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `worker.py` | the part inside the interpreter |
+//! | `inside/` | the part inside the interpreter, one program: `wire.py`, `script.py`, `calls.py` |
 //! | `reader`, `text`, `whole` | what a worker says, read as it comes |
 //! | `outgoing` | what is still to be written to it |
 //! | `job` | one call on its way through |

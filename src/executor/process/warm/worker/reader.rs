@@ -1,6 +1,6 @@
 //! What a worker says, read as it comes: no message is ever whole in memory, but for the few words of an error.
 //!
-//! The worker is the runner's own (`worker.py`), so a message begins in one of four ways, to the byte. Anything else is
+//! The worker is the runner's own (`inside/`), so a message begins in one of four ways, to the byte. Anything else is
 //! nonsense, and so is a number that nobody asked about: whoever says it has got hold of what is not his.
 
 use serde::Deserialize;

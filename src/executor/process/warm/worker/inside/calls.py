@@ -1,115 +1,6 @@
-"""The part inside a worker: loads a script once, and answers call after call with its `main(arguments)`.
-
-The runner speaks over what were standard input and output: JSON-RPC 2.0, one message a line. Before anything else is
-loaded, standard input becomes the null device and standard output becomes standard error, so that nothing that the
-script, a module or a program of theirs prints can come between two messages.
-
-    runner:  {"jsonrpc":"2.0","id":7,"method":"call","params":{"arguments":{...},"call_id":...,"client":...,"deadline_ms":...}}
-    worker:  {"jsonrpc":"2.0","method":"item","params":{"id":7,"item":...}}        what a generator yields
-             {"jsonrpc":"2.0","method":"log","params":{"id":7,"text":"..."}}       as if printed on standard error
-             {"jsonrpc":"2.0","id":7,"result":...}                                 the end, with what `main` returns
-             {"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"..."}}           the end, with an exit status
-
-The runner looks for exactly these beginnings, with the value last, so that it need not have a whole message in memory. An
-`async def main` can be told to stop: {"jsonrpc":"2.0","method":"cancelled","params":{"id":7}}. The end of the input is
-the end of the worker.
-"""
-
-import os
-import sys
-from _thread import RLock
 
 
-class _Wire:
-    """The way from and to the runner."""
-
-    # So many bytes a pipe takes at once or not at all; see pipe(7) and POSIX.
-    AT_ONCE = 512
-
-    # The most that signal handlers say while the pipe is full; what is more is lost.
-    MOST_WAITING = 1000
-
-    def __init__(self):
-        self.incoming = os.dup(0)
-        self.outgoing = os.dup(1)
-        self.forget()
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.close(null)
-        os.dup2(2, 1)
-        if hasattr(os, "register_at_fork"):
-            # What the script forks has nothing to say here, and must not keep the way open.
-            os.register_at_fork(after_in_child=self.close)
-
-    def forget(self):
-        """Nothing is on its way, and nobody holds the lock: another thread that did so is not in a fork."""
-        self.lock = RLock()
-        self.waiting = []
-        self.is_writing = False
-
-    def close(self):
-        """Nothing more is read or said: the numbers may be those of other files soon."""
-        descriptors = (self.incoming, self.outgoing)
-        self.incoming = self.outgoing = -1
-        self.forget()
-        for descriptor in descriptors:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass
-
-    def lines(self):
-        """The messages as they come; ends when the runner has closed its end."""
-        parts = []
-        while self.incoming >= 0:
-            part = os.read(self.incoming, 65536)
-            if not part:
-                return
-            parts.append(part)
-            if b"\n" in part:
-                lines = b"".join(parts).split(b"\n")
-                parts = [lines.pop()]
-                for line in lines:
-                    yield line
-
-    def send(self, message):
-        """Says a whole message, whoever else is about to say something.
-
-        A signal handler or a finalizer may come in between in the very thread that writes: what it says waits for the
-        end of the message that it interrupts.
-        """
-        with self.lock:
-            if len(self.waiting) < self.MOST_WAITING:
-                self.waiting.append(message)
-            while self.waiting and not self.is_writing:
-                self.is_writing = True
-                try:
-                    while self.waiting:
-                        self.write(self.waiting.pop(0))
-                finally:
-                    self.is_writing = False
-
-    def write(self, message):
-        if self.outgoing < 0:
-            return
-        try:
-            written = os.write(self.outgoing, message)
-            if written < len(message):
-                rest = memoryview(message)[written:]
-                while rest:
-                    rest = rest[os.write(self.outgoing, rest) :]
-        except BaseException:
-            # A signal handler raised it: how much of the message is written is not known.
-            if len(message) > self.AT_ONCE:
-                self.close()
-            raise
-
-
-_wire = _Wire()
-
-# Nothing is loaded before the streams are in their places.
-import json  # noqa: E402
-from types import GeneratorType  # noqa: E402
+# The calls and their answers.
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _decode = json.JSONDecoder().raw_decode
@@ -134,9 +25,7 @@ class Context:
 
     def remaining(self):
         """Seconds until the call is ended."""
-        import time
-
-        return max(0.0, self.deadline_ms / 1000 - time.time())
+        return max(0.0, self.deadline_ms / 1000 - time())
 
     def progress(self, done, total=None, message=""):
         """Tells how far the call is."""
@@ -161,107 +50,6 @@ class Context:
 def _plain(number):
     """A number without an exponent."""
     return ("%.6f" % number).rstrip("0").rstrip(".")
-
-
-class _Script:
-    """The script, loaded, and what is known of its `main`."""
-
-    def __init__(self, params):
-        self.preload = params["preload"]
-        self.name, self.module, self.folder = self.load(params["arguments"])
-        self.main = getattr(self.module, "main", None)
-        if not callable(self.main):
-            raise _Unable("`%s` defines no `main`: a worker calls `main(arguments)`" % self.name)
-        import inspect
-
-        called = self.main if inspect.isroutine(self.main) else getattr(self.main, "__call__")
-        self.streams = inspect.isasyncgenfunction(called)
-        self.is_async = self.streams or inspect.iscoroutinefunction(called)
-        if params["multiplex"] and not self.is_async:
-            raise _Unable("`multiplex` needs `async def main` in `%s`" % self.name)
-        self.wants_context = self.takes_two(inspect)
-
-    def takes_two(self, inspect):
-        try:
-            signature = inspect.signature(self.main)
-        except (TypeError, ValueError):
-            return False
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        plain = [one for one in signature.parameters.values() if one.kind in kinds]
-        try:
-            signature.bind({})
-        except TypeError:
-            if len(plain) < 2:
-                raise _Unable("`main` of `%s` must take one argument: the arguments, as a dict" % self.name) from None
-        # A second one that has a default is the script's own, unless it is called for what it gets.
-        return len(plain) > 1 and (plain[1].default is plain[1].empty or plain[1].name == "context")
-
-    def load(self, arguments):
-        finds = bool(sys.path) and sys.path[0] == ""
-        if arguments[0] == "-m":
-            return self.load_module(arguments[1], arguments[2:], finds)
-        path = os.path.abspath(arguments[0])
-        folder = os.path.dirname(os.path.realpath(path))
-        sys.argv = list(arguments)
-        if finds:
-            # As the interpreter does it for a script.
-            sys.path[0] = folder
-        self.import_all()
-        return arguments[0], self.run(path), folder
-
-    def load_module(self, name, arguments, finds):
-        import importlib
-
-        folder = os.getcwd()
-        if finds:
-            sys.path[0] = folder
-        sys.argv = ["-m"] + list(arguments)
-        self.import_all()
-        module = importlib.import_module(name)
-        sys.argv[0] = module.__file__
-        return name, module, folder
-
-    def import_all(self):
-        for name in self.preload:
-            __import__(name)
-
-    @staticmethod
-    def run(path):
-        """Runs the file under a name that is not `__main__`. Like a script's, its compiled form is not stored."""
-        from importlib.machinery import SourceFileLoader
-        from importlib.util import module_from_spec, spec_from_file_location
-
-        name = os.path.splitext(os.path.basename(path))[0]
-        if not name.isidentifier() or name in sys.modules:
-            name = "worker_script"
-        with open(path, "rb") as file:
-            source = file.read()
-        spec = spec_from_file_location(name, path, loader=SourceFileLoader(name, path))
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
-        return module
-
-    def files(self):
-        """The files that a worker would have to load again: what was asked for, and the author's own."""
-        files = {sys.executable}
-        for name, module in list(sys.modules.items()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str):
-                is_own = path.startswith(self.folder + os.sep)
-                if is_own or module is self.module or name in self.preload:
-                    files.add(path)
-        return sorted(path for path in files if path and path.isprintable())
-
-    def call(self, params, context):
-        """What `main` gives: a value, a generator or something to wait for."""
-        if self.wants_context:
-            return self.main(params["arguments"], context)
-        return self.main(params["arguments"])
-
-
-class _Unable(Exception):
-    """Why a script cannot be one for workers, in words for its author."""
 
 
 def _exit_status(error):
@@ -290,8 +78,6 @@ def _stripped(error):
 
 def _told(error):
     """The error as an interpreter would print it."""
-    import traceback
-
     error = _stripped(error)
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
@@ -378,7 +164,8 @@ class _SideBySide:
         self.parts = []
 
     def serve(self):
-        import asyncio
+        with _OwnPath():
+            import asyncio
 
         self.asyncio = asyncio
         asyncio.run(self.run())
