@@ -12,6 +12,7 @@ mod alike;
 mod forking;
 mod kept;
 mod kept_ends;
+mod kept_forks;
 mod kept_hostile;
 mod kept_late;
 mod kept_life;

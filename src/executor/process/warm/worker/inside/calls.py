@@ -82,6 +82,13 @@ def _told(error):
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
+def _end_of_fork(status):
+    """Ends a fork that has come to the end of `main`, where its script would end."""
+    if _wire.is_left:
+        _flush()
+        os._exit(status)
+
+
 def _flush():
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -124,6 +131,7 @@ class _OneByOne:
     def answer(self, number, params):
         self.tell(params)
         context = Context(number, params)
+        status = 0
         try:
             result = self.script.call(params, context)
             if isinstance(result, GeneratorType):
@@ -136,8 +144,10 @@ class _OneByOne:
         except BaseException as error:
             error = _stripped(error)
             sys.excepthook(type(error), error, error.__traceback__)
-            message = _ended(number, 1)
+            status = 1
+            message = _ended(number, status)
         context._end()
+        _end_of_fork(status)
         _flush()
         _wire.send(message)
 
@@ -209,7 +219,7 @@ class _SideBySide:
 
     async def answer(self, number, params):
         context = Context(number, params)
-        text = ""
+        status, text = 0, ""
         try:
             if self.script.streams:
                 result = await self.stream(number, self.script.call(params, context))
@@ -222,10 +232,14 @@ class _SideBySide:
         except BaseException as error:
             if not isinstance(error, self.asyncio.CancelledError):
                 text = _told(error)
-            message = _ended(number, 1)
+            status = 1
+            message = _ended(number, status)
         finally:
             self.tasks.pop(number, None)
             context._end()
+        if _wire.is_left:
+            sys.stderr.write(text)
+        _end_of_fork(status)
         _flush()
         if text:
             _wire.send((_LOG % (number, _encode(text))).encode("utf-8", "replace"))
@@ -261,6 +275,8 @@ def _main():
         _wire.send(json.dumps(answer).encode() + b"\n")
         return
     _flush()
+    if _wire.is_left:
+        return
     ready = {"files": script.files(), "is_async": script.is_async}
     _wire.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": ready}).encode() + b"\n")
     (_SideBySide if script.is_async else _OneByOne)(script).serve()

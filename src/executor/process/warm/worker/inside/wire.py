@@ -34,6 +34,7 @@ class _Wire:
     def __init__(self):
         self.incoming = os.dup(0)
         self.outgoing = os.dup(1)
+        self.is_left = False
         self.forget()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
@@ -41,13 +42,18 @@ class _Wire:
         os.dup2(2, 1)
         if hasattr(os, "register_at_fork"):
             # What the script forks has nothing to say here, and must not keep the way open.
-            os.register_at_fork(after_in_child=self.close)
+            os.register_at_fork(after_in_child=self.leave)
 
     def forget(self):
         """Nothing is on its way, and nobody holds the lock: another thread that did so is not in a fork."""
         self.lock = RLock()
         self.waiting = []
         self.is_writing = False
+
+    def leave(self):
+        """This is a fork, and no worker."""
+        self.is_left = True
+        self.close()
 
     def close(self):
         """Nothing more is read or said: the numbers may be those of other files soon."""
