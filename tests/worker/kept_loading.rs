@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use runner::tool::{ForkWorker, Worker};
+use runner::tool::{FailureCode, ForkWorker, Worker};
 
 use crate::calls::{Draft, argv};
-use crate::kept::{kept, one, room, text};
+use crate::kept::{kept, one, room, run, text};
 use crate::support::command;
 
 /// Shows where modules are looked for, as a script and as a worker.
@@ -88,6 +88,44 @@ def main(arguments): return {'own': [json.OWN, types.OWN]}";
     let answer = text(&executor, kept(folder.path(), script)).await;
     assert_eq!(answer, r#"{"own": [true, true]}"#);
     executor.drain(None).await;
+}
+
+#[tokio::test]
+async fn whatever_an_exception_says_its_traceback_arrives() {
+    for (says, message, last) in [
+        (
+            r"'\udc80 a bad name'",
+            "Exception: ? a bad name",
+            "Exception: ? a bad name\n".to_owned(),
+        ),
+        (
+            "'m' * 2_000_000",
+            &*format!("Exception: {} [...]", "m".repeat(489)),
+            " [...]\n".to_owned(),
+        ),
+        (
+            "'first\\n' + 'x' * 70_000 + '\\nlast'",
+            "last",
+            "\nlast\n".to_owned(),
+        ),
+    ] {
+        let (folder, executor) = room();
+        let script = format!("def deep():\n    raise Exception({says})\ndeep()\n");
+        let failure = run(&executor, kept(folder.path(), &script)).await;
+        let failure = failure.result.unwrap_err();
+        assert_eq!(failure.code, FailureCode::SpawnFailed);
+        assert_eq!(
+            failure.message,
+            format!("`subject` could not start `/usr/bin/python3`: its worker failed: {message}")
+        );
+        let stderr = failure.data["stderr"].as_str().unwrap();
+        assert!(
+            stderr.contains("script.py\", line 2, in deep\n"),
+            "{stderr}"
+        );
+        assert!(stderr.ends_with(&last), "{stderr}");
+        executor.drain(None).await;
+    }
 }
 
 /// What the file puts into the environment is in the traceback alone, which is the script's own word.

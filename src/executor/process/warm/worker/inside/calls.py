@@ -255,6 +255,18 @@ class _SideBySide:
             await generator.aclose()
 
 
+def _short(line, most):
+    """The beginning of a line, in characters that have a place in any text."""
+    line = line.encode("utf-8", "replace").decode()
+    return line if len(line) <= most else line[:most] + " [...]"
+
+
+def _bounded(text):
+    """The end of a traceback, whose message may be of any length."""
+    text = "".join(_short(line, 1000) + "\n" for line in text.splitlines())
+    return text if len(text) <= 32768 else "[...]\n" + text[-32768:].partition("\n")[2]
+
+
 def _main():
     line = next(_wire.lines(), None)
     if line is None:
@@ -270,7 +282,7 @@ def _main():
         else:
             text = _told(error)
             told = text.rstrip().rpartition("\n")[2]
-        failure = {"code": 1, "message": told, "data": {"traceback": text[-32768:]}}
+        failure = {"code": 1, "message": _short(told, 500), "data": {"traceback": _bounded(text)}}
         answer = {"jsonrpc": "2.0", "id": message["id"], "error": failure}
         _wire.send(json.dumps(answer).encode() + b"\n")
         return
