@@ -59,7 +59,13 @@ async fn a_module_that_changes_while_the_script_loads_is_loaded_again() {
     let script = format!("import own\n{WAITS}\ndef main(arguments): return own.ANSWER\n");
     fs::write(folder.path().join("script.py"), script).unwrap();
     fs::write(folder.path().join("own.py"), "ANSWER = 'old'\n").unwrap();
-    changed_meanwhile(folder.path(), &executor, "own.py", "ANSWER = 'new'  # of another length: Python looks at no more than seconds\n").await;
+    changed_meanwhile(
+        folder.path(),
+        &executor,
+        "own.py",
+        "ANSWER = 'new'  # of another length: Python looks at no more than seconds\n",
+    )
+    .await;
     executor.drain(None).await;
 }
 

@@ -3,25 +3,22 @@
 //! The worker is the runner's own (`inside/`), so a message begins in one of four ways, to the byte. Anything else is
 //! nonsense, and so is a number that nobody asked about: whoever says it has got hold of what is not his.
 
+mod head;
+
 use serde::Deserialize;
 
+use self::head::{Head, What, unknown};
 use super::text::Unescape;
 use super::whole::Whole;
 
 /// The longest beginning of a message, up to its value, in bytes.
 const LONGEST_HEAD: usize = 96;
 
-/// The digits of the largest number.
-const LONGEST_NUMBER: usize = 20;
-
 /// The longest error, in bytes.
 const LONGEST_ERROR: usize = 1024;
 
 /// `null` and what closes a message, in bytes.
 const LONGEST_NULL: usize = 6;
-
-/// The part of nonsense that is shown, in bytes.
-const SHOWN: usize = 60;
 
 /// Takes what a worker says, however it is cut into pieces.
 #[derive(Debug)]
@@ -91,21 +88,6 @@ pub(super) enum Nonsense {
     NoCall(u64),
 }
 
-/// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Result,
-    Item,
-    Log,
-    Error,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Head {
-    what: What,
-    number: u64,
-}
-
 /// A value that is told as it is.
 #[derive(Debug, Default)]
 struct Raw {
@@ -131,16 +113,6 @@ enum State {
     Error(Head, Vec<u8>),
     /// After a text, before what closes the message.
     Closing(Head, &'static [u8]),
-}
-
-impl What {
-    /// What follows the value.
-    const fn closing(self) -> &'static [u8] {
-        match self {
-            Self::Result | Self::Error => b"}",
-            Self::Item | Self::Log => b"}}",
-        }
-    }
 }
 
 impl Reader {
@@ -335,81 +307,6 @@ fn error<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>
     Ok((State::Head, rest))
 }
 
-/// What stands before the number of a call, and what may stand behind it.
-type Beginning = (&'static [u8], &'static [(&'static [u8], What)]);
-
-impl Head {
-    /// The beginning of a message and its length; `None` when more has to come.
-    fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Nonsense> {
-        const KINDS: [Beginning; 3] = [
-            (
-                br#"{"jsonrpc":"2.0","id":"#,
-                &[
-                    (br#","result":"#, What::Result),
-                    (br#","error":"#, What::Error),
-                ],
-            ),
-            (
-                br#"{"jsonrpc":"2.0","method":"item","params":{"id":"#,
-                &[(br#","item":"#, What::Item)],
-            ),
-            (
-                br#"{"jsonrpc":"2.0","method":"log","params":{"id":"#,
-                &[(br#","text":"#, What::Log)],
-            ),
-        ];
-        let mut may_come = false;
-        for (before, afters) in KINDS {
-            let Some(rest) = bytes.strip_prefix(before) else {
-                may_come |= before.starts_with(bytes);
-                continue;
-            };
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let (number, rest) = rest.split_at(digits);
-            for (after, what) in afters {
-                if rest.starts_with(after)
-                    && let Some(number) = parse_number(number)
-                {
-                    let head = Self {
-                        what: *what,
-                        number,
-                    };
-                    return Ok(Some((head, bytes.len() - rest.len() + after.len())));
-                }
-                may_come |= after.starts_with(rest) && digits <= LONGEST_NUMBER;
-            }
-        }
-        if may_come {
-            Ok(None)
-        } else {
-            Err(unknown(bytes))
-        }
-    }
-
-    const fn printed(self, bytes: &[u8]) -> Event<'_> {
-        match self.what {
-            What::Log => Event::Logged(self.number, bytes),
-            What::Item => Event::Yielded(self.number, bytes),
-            What::Result | What::Error => Event::Printed(self.number, bytes),
-        }
-    }
-
-    const fn ended(self, is_null: bool) -> Event<'static> {
-        match self.what {
-            What::Item => Event::ItemEnded(self.number),
-            What::Log => Event::Logged(self.number, b""),
-            What::Result | What::Error => Event::Returned {
-                number: self.number,
-                is_null,
-            },
-        }
-    }
-}
-
-fn parse_number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// The exit status in an error, the rest of whose message stands in `rest`.
 fn status(rest: &[u8]) -> Result<i32, Nonsense> {
     #[derive(Deserialize)]
@@ -422,13 +319,6 @@ fn status(rest: &[u8]) -> Result<i32, Nonsense> {
     let code = error.map(|error| error.code);
     code.filter(|code| (1..=255).contains(code))
         .ok_or(Nonsense::Unfinished)
-}
-
-/// Nonsense with its beginning, as far as it can be shown.
-fn unknown(bytes: &[u8]) -> Nonsense {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
-    let shown = text.chars().filter(|c| !c.is_control());
-    Nonsense::Unknown(shown.collect())
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn fail(pool: &Pool) {
 }
 
 async fn refused(wait: oneshot::Receiver<Result<Seat, BirthError>>) -> String {
-    let answer = tokio::time::timeout(Duration::from_secs(3600), wait).await;
+    let answer = tokio::time::timeout(Duration::from_hours(1), wait).await;
     match answer.expect("it is forgotten").unwrap() {
         Err(error) => error.to_string(),
         Ok(_) => "a seat".to_owned(),
