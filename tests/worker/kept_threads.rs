@@ -1,6 +1,7 @@
 //! Threads, signal handlers and forks of kept workers that speak while an answer is on its way.
 
 use std::path::Path;
+use std::time::Duration;
 
 use runner::tool::OutputFormat;
 use serde_json::json;
@@ -37,7 +38,7 @@ fn beating(folder: &Path, by: &str, items: usize) -> Draft {
     draft.arguments = json!({ "by": by, "items": items });
     draft.output.max_bytes = 32 << 20;
     draft.output.inline_bytes = 32 << 20;
-    draft
+    draft.timeout(Duration::from_mins(2))
 }
 
 #[tokio::test]
@@ -72,7 +73,7 @@ def main(arguments, context):
     threading.Timer(1, over.set).start()
     return {'data': 'y' * 8_000_000, 'end': True}";
     for _ in 0..3 {
-        let mut draft = kept(folder.path(), script);
+        let mut draft = kept(folder.path(), script).timeout(Duration::from_mins(2));
         draft.output.format = OutputFormat::Json;
         draft.output.max_bytes = 16 << 20;
         draft.output.inline_bytes = 16 << 20;
