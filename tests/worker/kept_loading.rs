@@ -90,6 +90,20 @@ def main(arguments): return {'own': [json.OWN, types.OWN]}";
     executor.drain(None).await;
 }
 
+/// What an `async def main` is answered by is loaded after the script.
+#[tokio::test]
+async fn modules_beside_the_script_are_none_of_asyncio_s() {
+    let (folder, executor) = room();
+    for name in ["signal", "queue", "selectors", "asyncio"] {
+        let text = "raise Exception('nobody asked for it')\n";
+        fs::write(folder.path().join(format!("{name}.py")), text).unwrap();
+    }
+    let script = "async def main(arguments): return 'done'";
+    let answer = text(&executor, kept(folder.path(), script)).await;
+    assert_eq!(answer, "done");
+    executor.drain(None).await;
+}
+
 #[tokio::test]
 async fn whatever_an_exception_says_its_traceback_arrives() {
     for (says, message, last) in [

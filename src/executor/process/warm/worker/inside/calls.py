@@ -172,13 +172,13 @@ class _SideBySide:
         self.script = script
         self.tasks = {}
         self.parts = []
-
-    def serve(self):
-        with _OwnPath():
+        with _own_path:
             import asyncio
 
         self.asyncio = asyncio
-        asyncio.run(self.run())
+
+    def serve(self):
+        self.asyncio.run(self.run())
 
     async def run(self):
         loop = self.asyncio.get_running_loop()
@@ -276,6 +276,7 @@ def _main():
         if sys.version_info < (3, 7):
             raise _Unable("Python %d.%d is too old for a worker: 3.7 is the oldest" % sys.version_info[:2])
         script = _Script(message["params"])
+        server = (_SideBySide if script.is_async else _OneByOne)(script)
     except BaseException as error:
         if isinstance(error, _Unable):
             text, told = "", str(error)
@@ -291,7 +292,7 @@ def _main():
         return
     ready = {"files": script.files(), "is_async": script.is_async}
     _wire.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": ready}).encode() + b"\n")
-    (_SideBySide if script.is_async else _OneByOne)(script).serve()
+    server.serve()
 
 
 _main()

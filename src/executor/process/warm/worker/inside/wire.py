@@ -119,20 +119,25 @@ _wire = _Wire()
 class _OwnPath:
     """Where this part looks for modules: where the interpreter has its own, and not where the script has its."""
 
-    def __enter__(self):
+    def __init__(self):
         own = os.path.realpath(os.path.dirname(os.__file__))
-        script = sys.argv[1] if len(sys.argv) > 1 else ""
-        others = {os.path.realpath(folder) for folder in (os.getcwd(), os.path.dirname(os.path.abspath(script)))} - {own}
+        script = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "")
+        folders = (os.getcwd(), os.path.dirname(script), os.path.dirname(os.path.realpath(script)))
+        self.others = {os.path.realpath(folder) for folder in folders} - {own}
+
+    def __enter__(self):
         self.path = sys.path
-        sys.path = [folder for folder in sys.path if os.path.realpath(folder) not in others]
+        sys.path = [folder for folder in sys.path if os.path.realpath(folder) not in self.others]
 
     def __exit__(self, *_):
         sys.path = self.path
 
 
+_own_path = _OwnPath()
+
 # Nothing is loaded before the streams are in their places.
 _before = set(sys.modules)
-with _OwnPath():
+with _own_path:
     import inspect
     import json
     import traceback
