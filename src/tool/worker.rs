@@ -33,7 +33,8 @@ pub struct PersistentWorker {
     pub size: NonZeroU32,
     /// Calls that one answers at once; more than one only where `main` is `async`.
     pub multiplex: NonZeroU32,
-    /// Calls after which one is replaced; up to a tenth less, so that not all are replaced at once.
+    /// Calls after which one is replaced; up to a tenth less, so that not all are replaced at once. It gets no more than
+    /// twice as many.
     pub max_calls: Option<NonZeroU32>,
     /// Resident memory, in bytes, past which one is replaced.
     pub max_rss: Option<u64>,

@@ -18,6 +18,10 @@ def everywhere(data):
         except OSError: pass
 def answer(number, result='"forged"'):
     return b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (number, result.encode())
+def said(number):
+    return b'{"jsonrpc":"2.0","method":"log","params":{"id":%d,"text":"::warning late\\n"}}\n' % number
+def yielded(number, item):
+    return b'{"jsonrpc":"2.0","method":"item","params":{"id":%d,"item":%s}}\n' % (number, item)
 def main(arguments):
     exec(arguments.get('do', ''))
     return os.getpid()
@@ -47,6 +51,22 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
             "an answer is not whole",
         ),
         (
+            "everywhere(answer(2, '{\"a\": {\"b\": }}')); time.sleep(3600)",
+            "an answer is not whole",
+        ),
+        (
+            "everywhere(answer(2, '[1, 2]]')); time.sleep(3600)",
+            "an answer is not whole",
+        ),
+        (
+            "everywhere(answer(1)); time.sleep(3600)",
+            "there is no call number 1",
+        ),
+        (
+            "everywhere(said(3)); time.sleep(3600)",
+            "there is no call number 3",
+        ),
+        (
             "everywhere(b'x' * 100_000); time.sleep(3600)",
             "is no answer",
         ),
@@ -64,6 +84,22 @@ async fn nonsense_ends_the_worker_and_fails_the_call() {
         assert_ne!(text(&executor, told(folder.path(), "")).await, before);
         executor.drain(None).await;
     }
+}
+
+/// A thread of the first call may have begun to speak of it when it ended.
+#[tokio::test]
+async fn what_is_said_of_a_call_that_has_ended_is_not_heard() {
+    let (folder, executor) = room();
+    let before = text(&executor, told(folder.path(), "")).await;
+    let what =
+        "everywhere(said(1) + yielded(1, b'[1]') + yielded(1, b'\"a\"') + yielded(1, b'null'))";
+    let second = run(&executor, told(folder.path(), what)).await;
+    assert_eq!(second.result.unwrap().text, before);
+    assert!(second.warnings.is_empty(), "{:?}", second.warnings);
+    // Its own answer is what it can still spoil.
+    let what = "everywhere(answer(3) + said(3) + yielded(3, b'1'))";
+    assert_eq!(text(&executor, told(folder.path(), what)).await, "forged");
+    executor.drain(None).await;
 }
 
 /// The first answer counts, and who gives a second is not trusted with another call.

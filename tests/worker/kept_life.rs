@@ -107,6 +107,25 @@ async fn one_without_calls_ends_and_the_next_call_starts_another() {
     executor.drain(None).await;
 }
 
+/// However long the call before took.
+#[tokio::test]
+async fn one_that_was_busy_for_long_ends_when_it_has_been_idle() {
+    let (folder, executor) = room();
+    let script = "import time\ndef main(arguments): time.sleep(arguments['seconds'])\n";
+    let draft = |seconds: f32| {
+        let mut draft = with(kept(folder.path(), script), |worker| {
+            worker.idle_timeout = Duration::from_millis(300);
+        });
+        draft.arguments = json!({ "seconds": seconds });
+        draft.timeout(Duration::from_mins(10))
+    };
+    text(&executor, draft(0.0)).await;
+    text(&executor, draft(1.0)).await;
+    eventually("it ends", || load(&executor).living == 0).await;
+    assert_eq!(ends(&executor, "idle"), 1);
+    executor.drain(None).await;
+}
+
 #[tokio::test]
 async fn a_changed_file_starts_another() {
     let (folder, executor) = room();

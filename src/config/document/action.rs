@@ -79,7 +79,8 @@ wire! {
         /// Processes there may be, at most 256. Default: as many as `concurrency.max_parallel` of the tool needs, at most
         /// 8; without it, one for each core, at most 8. For `mode: persistent`.
         "size" size: Count,
-        /// Calls after which a process is replaced, or up to a tenth sooner. Default: never. For `mode: persistent`.
+        /// Calls after which a process is replaced, or up to a tenth sooner; until its successor is ready it answers on, at most
+        /// as many again. Default: never. For `mode: persistent`.
         "max_calls" max_calls: Count,
         /// Resident memory past which a process is replaced after its call, on Linux. Default: any. For
         /// `mode: persistent`.

@@ -91,6 +91,11 @@ impl<'a> Environments<'a> {
             ));
             return;
         }
+        for variable in mentioned(&value.text) {
+            if let Some(secret) = self.env.get(variable) {
+                to.keep_secret(format!("${{{variable}}}"), secret.to_string_lossy());
+            }
+        }
         match self.env.expand(&value.text) {
             Ok(value) => to.set(name, value),
             Err(missing) => {

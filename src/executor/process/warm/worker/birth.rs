@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -17,13 +18,20 @@ use crate::guard::{self, Ward};
 use crate::tool::{CallId, Environment, PersistentWorker, spoken};
 
 /// The part inside the interpreter.
-const PROGRAM: &str = include_str!("worker.py");
+const PROGRAM: &str = concat!(
+    include_str!("inside/wire.py"),
+    include_str!("inside/script.py"),
+    include_str!("inside/calls.py")
+);
 
-/// What the interpreter is started with: reads the part inside, its length in eight bytes before it, and runs it.
-const BOOT: &str = r#"import os
+/// What the interpreter is started with: reads the part inside, its length in eight bytes before it, and runs it. Nothing
+/// of that comes from the working directory, which is where a text as this one looks for modules first.
+const BOOT: &str = r#"import sys
+f=sys.path[:1]==[""];del sys.path[:f]
+import os
 n=int(os.read(0,8) or b"0");p=b""
 while len(p)<n:p+=os.read(0,n-len(p)) or os._exit(0)
-exec(compile(p,"<worker>","exec"),{"__name__":"gantz_worker","__file__":"<worker>"})"#;
+exec(compile(p,"<worker>","exec"),{"__name__":"gantz_worker","__file__":"<worker>","FINDS_BESIDE":f})"#;
 
 /// The longest first word of a worker, in bytes: a list of files, or a traceback.
 const LONGEST_FIRST_WORD: usize = 1024 * 1024;
@@ -39,6 +47,8 @@ pub(super) struct Newborn {
     pub(super) said: Said,
     /// What it is made of.
     pub(super) stamps: Vec<Stamp>,
+    /// Whether a part of that was written while it loaded.
+    pub(super) is_outdated: bool,
     /// Whether its `main` is `async`.
     pub(super) is_async: bool,
 }
@@ -68,17 +78,28 @@ struct Traceback {
 }
 
 /// Starts an interpreter of `kind` and waits until it has loaded its script. Dropped half-way, nothing of it lives.
-pub(super) async fn birth(kind: &Kind, worker: &PersistentWorker) -> Result<Newborn, BirthError> {
+///
+/// What is written while it loads counts as changed, unless `settles` for what is there then.
+pub(super) async fn birth(
+    kind: &Kind,
+    worker: &PersistentWorker,
+    settles: bool,
+) -> Result<Newborn, BirthError> {
     let mark = CallId::random();
     let mut ward = guard::watch(mark.as_str());
     let launch = launch(kind, &mark);
-    let spawned = spawn_blocking(move || Tree::spawn(&launch)).await;
-    let mut tree = spawned.map_err(io::Error::other)??;
+    let named = named(kind);
+    let spawned = spawn_blocking(move || {
+        let before = Before::now(named);
+        Tree::spawn(&launch).map(|tree| (tree, before))
+    });
+    let (mut tree, before) = spawned.await.map_err(io::Error::other)??;
     ward.led_by(tree.id(), tree.outputs());
     let pipes = tree.attach()?;
     let missing = || io::Error::other("the process has no input pipe");
     let mut stdin = pipes.stdin.ok_or_else(missing)?;
-    let (mut stdout, mut stderr, said) = (pipes.stdout, pipes.stderr, Said::default());
+    let (mut stdout, mut stderr, said) =
+        (pipes.stdout, pipes.stderr, Said::with(&kind.environment));
     let first = timeout(worker.start_timeout, async {
         tokio::select! {
             first = ask(&mut stdin, &mut stdout, kind, worker) => first,
@@ -111,22 +132,28 @@ pub(super) async fn birth(kind: &Kind, worker: &PersistentWorker) -> Result<Newb
         }
     };
     match ready {
-        Ok(ready) => Ok(Newborn {
-            stamps: stamps(kind, ready.files).await,
-            is_async: ready.is_async,
-            tree,
-            ward,
-            stdin,
-            stdout,
-            stderr,
-            said,
-        }),
+        Ok(ready) => {
+            let look = spawn_blocking(move || before.stamps(ready.files, settles));
+            let (stamps, is_outdated) = look.await.unwrap_or_default();
+            Ok(Newborn {
+                stamps,
+                is_outdated,
+                is_async: ready.is_async,
+                tree,
+                ward,
+                stdin,
+                stdout,
+                stderr,
+                said,
+            })
+        }
         Err((message, traceback)) => {
             tree.kill();
             tree.gone().await;
             ward.sweep().await;
             let mut printed = said.kept();
             printed.extend_from_slice(traceback.as_bytes());
+            let message = said.hide(&message);
             Err(BirthError::NotLoaded { message, printed })
         }
     }
@@ -202,8 +229,37 @@ async fn read_some(pipe: &mut (impl AsyncRead + Unpin), said: &Said) -> bool {
     }
 }
 
-async fn stamps(kind: &Kind, mut files: Vec<PathBuf>) -> Vec<Stamp> {
-    files.push(kind.program.clone());
-    let look = spawn_blocking(move || files.into_iter().map(Stamp::now).collect());
-    look.await.unwrap_or_default()
+/// What is looked at before the start.
+struct Before {
+    began: SystemTime,
+    stamps: Vec<Stamp>,
+}
+
+impl Before {
+    fn now(named: Vec<PathBuf>) -> Self {
+        Self {
+            began: SystemTime::now(),
+            stamps: named.into_iter().map(Stamp::now).collect(),
+        }
+    }
+
+    /// What a worker is made of that has loaded `files` by now, and whether a part of it is another already.
+    fn stamps(self, files: Vec<PathBuf>, settles: bool) -> (Vec<Stamp>, bool) {
+        let Self { began, mut stamps } = self;
+        let loaded = files.into_iter().map(|file| Stamp::loaded(file, began));
+        stamps.extend(loaded);
+        let is_outdated = stamps.iter().any(Stamp::has_changed);
+        if settles {
+            stamps = stamps.into_iter().map(Stamp::again).collect();
+        }
+        (stamps, is_outdated)
+    }
+}
+
+/// The files that are known before they are loaded.
+fn named(kind: &Kind) -> Vec<PathBuf> {
+    let script = kind.arguments[kind.options..].first();
+    let script = script.filter(|script| *script != "-m");
+    let script = script.map(|script| kind.working_dir.join(script));
+    script.into_iter().chain([kind.program.clone()]).collect()
 }

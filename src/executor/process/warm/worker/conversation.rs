@@ -18,13 +18,14 @@ use super::ending::{Fate, Leaving};
 use super::job::{Active, Job, Reply};
 use super::life::Life;
 use super::outgoing::Outgoing;
-use super::pool::{Handle, Pool, Reason};
+use super::pool::Pool;
+use super::seat::{Handle, Reason};
 use crate::executor::process::Why;
 use crate::executor::process::counters::Living;
 use crate::executor::process::platform::Tree;
 use crate::guard::Ward;
 
-/// Bytes that are taken at the end of a call of what was printed before it: more than a pipe holds.
+/// Bytes that are taken of what was printed before a call began or ended: more than a pipe holds.
 const LAST_READ_LIMIT: usize = 1024 * 1024;
 
 /// Longer than anything waits.
@@ -132,7 +133,7 @@ impl Conversation {
                 let active = Active::new(*job, reply, begins);
                 active.job.entry.started(self.tree.id());
                 self.look_at(active.until);
-                self.ears.calls.active.insert(active.job.number, active);
+                self.ears.begin(active, LAST_READ_LIMIT);
                 Ok(())
             }
             Command::Stop(number, why) => self.stop(number, why),
@@ -224,6 +225,10 @@ impl Conversation {
             let (entry, place, answer) = active.close(end, 0, warning, false);
             drop((entry, place));
             answer();
+            if self.ears.calls.active.is_empty() {
+                // Until now the end of a call was looked for, which may be later.
+                self.look_at(self.life.idle_until());
+            }
         }
     }
 

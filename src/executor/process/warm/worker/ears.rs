@@ -30,6 +30,8 @@ pub(super) struct Calls {
     pub(super) active: HashMap<u64, Active>,
     /// Those whose end was said and is not dealt with.
     pub(super) ended: Vec<u64>,
+    /// The largest number of a call that it had.
+    newest: u64,
     reader: Reader,
     said: Said,
 }
@@ -61,10 +63,20 @@ impl Ears {
             calls: Calls {
                 active: HashMap::new(),
                 ended: Vec::new(),
+                newest: 0,
                 reader: Reader::new(keeps_json),
                 said,
             },
         }
+    }
+
+    /// Listens for what the worker says of a call, which it hears of next. What is printed by now is not of that call:
+    /// at most so many bytes of it are taken.
+    pub(super) fn begin(&mut self, call: Active, most: usize) {
+        self.overhear_the_last(most);
+        let number = call.job.number;
+        self.calls.newest = self.calls.newest.max(number);
+        self.calls.active.insert(number, call);
     }
 
     /// Takes what comes next. Can be dropped at any await without a loss.
@@ -138,14 +150,16 @@ impl Calls {
             active,
             reader,
             ended,
+            newest,
             ..
         } = self;
         reader.push(bytes, |event| {
             let number = event.number();
-            let call = active
-                .get_mut(&number)
-                .filter(|call| call.status.is_none())
-                .ok_or(Nonsense::NoCall(number))?;
+            let call = active.get_mut(&number);
+            let Some(call) = call.filter(|call| call.status.is_none()) else {
+                let is_late = event.is_aside() && number <= *newest;
+                return is_late.then_some(()).ok_or(Nonsense::NoCall(number));
+            };
             if call.take(event) {
                 ended.push(number);
             }
@@ -153,13 +167,14 @@ impl Calls {
         })
     }
 
-    /// Takes what was printed beside: it belongs to the call, where there is one alone.
+    /// Takes what was printed beside: it belongs to the call, where there is one alone. Whoever reads an answer must not
+    /// see what another call printed, so anything else is in none.
     fn overhear(&mut self, bytes: &[u8]) {
         let mut calls = self.active.values_mut();
         match (calls.next(), calls.next()) {
             (Some(call), None) => call.take_beside(bytes),
             _ if bytes.is_empty() => {}
-            _ => self.said.push(bytes),
+            _ => self.said.log(bytes),
         }
     }
 
@@ -175,18 +190,13 @@ impl Calls {
             call.job.stdout.flush().await;
         }
     }
-
-    /// The end of what was printed when it was not clear for whom.
-    pub(super) fn said(&self) -> Vec<u8> {
-        self.said.kept()
-    }
 }
 
 impl Active {
     /// Takes a part of what its worker says of it; true when that was the end.
     fn take(&mut self, event: Event<'_>) -> bool {
         match event {
-            Event::Printed(_, bytes) => {
+            Event::Printed(_, bytes) | Event::Yielded(_, bytes) => {
                 self.job.stdout.push(bytes);
                 return false;
             }

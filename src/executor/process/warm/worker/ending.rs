@@ -10,8 +10,8 @@ use super::conversation::{Command, Conversation};
 use super::ears::Ears;
 use super::job::{Active, Reply};
 use super::outgoing::Outgoing;
-use super::pool::Reason;
 use super::reader::Nonsense;
+use super::seat::Reason;
 use crate::executor::process::counters::Living;
 use crate::executor::process::platform::Tree;
 use crate::executor::process::roll::Entry;
@@ -205,10 +205,8 @@ impl Leaving {
                 "a worker ended"
             );
         }
-        let said = self.ears.calls.said();
         let mut held = Vec::new();
-        for (_, mut active) in self.ears.calls.active.drain() {
-            active.job.stderr.push(&said);
+        for (_, active) in self.ears.calls.active.drain() {
             let end = how(&active, fate, exit, was_killed);
             let (entry, place, answer) = active.close(end, swept, None, is_stuck);
             if is_stuck {

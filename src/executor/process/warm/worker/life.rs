@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pool::Reason;
+use super::seat::Reason;
 use crate::tool::PersistentWorker;
 
 /// How often the memory of a worker is looked at, at most: a look costs a tenth of a short call.

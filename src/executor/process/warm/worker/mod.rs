@@ -2,8 +2,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `worker.py` | the part inside the interpreter |
-//! | `reader`, `text` | what a worker says, read as it comes |
+//! | `inside/` | the part inside the interpreter, one program: `wire.py`, `script.py`, `calls.py` |
+//! | `reader`, `text`, `whole` | what a worker says, read as it comes |
 //! | `outgoing` | what is still to be written to it |
 //! | `job` | one call on its way through |
 //! | `birth` | from a kind of interpreter to a worker that is ready |
@@ -12,6 +12,7 @@
 //! | `ending` | its end, and that of the calls it has |
 //! | `pool` | the workers of one tool: when another is started, and who is replaced |
 //! | `seats` | who has a place at which of them |
+//! | `seat` | the way to one of them, and a place at it |
 //!
 //! A worker leads a process group of its own and is a call to the guard, with a mark of its own: what its script starts belongs
 //! to it and ends with it. One whose runner is gone sees the end of its input, and ends.
@@ -25,8 +26,11 @@ mod life;
 mod outgoing;
 mod pool;
 mod reader;
+mod seat;
 mod seats;
 mod text;
+mod whole;
 
 pub(in crate::executor) use job::{Closed, Job, Reply};
-pub(in crate::executor) use pool::{Ask, Crew, Given, Pool, Seat};
+pub(in crate::executor) use pool::{Ask, Crew, Pool};
+pub(in crate::executor) use seat::{Given, Seat};

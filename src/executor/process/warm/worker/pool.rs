@@ -2,7 +2,7 @@
 //!
 //! A call takes a seat at the worker that has least to do. Where there is none it waits, first come first served, and another
 //! worker is started as long as there are fewer than `size`. A worker that is due to be replaced answers on until its
-//! successor is ready, so that no call waits for that.
+//! successor is ready, so that no call waits for that; but no more than twice as many calls as it is made for.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,15 +18,18 @@ use tokio_util::task::TaskTracker;
 use super::birth::{Newborn, birth};
 use super::conversation::{Command, Conversation};
 use super::ending::Fate;
-use super::job::{Job, Reply};
+use super::seat::{Handle, Reason, Seat};
 use super::seats::{Member, Seats};
-use crate::executor::process::Why;
 use crate::executor::process::counters::Counters;
 use crate::executor::process::warm::{BirthError, Kind, Stamp, pause};
 use crate::tool::PersistentWorker;
 
 /// How often the files that workers are made of are looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Where so many workers in a row were outdated when they were ready, their script writes its own modules, and what it
+/// found is what it wrote.
+const OUTDATED: u32 = 3;
 
 /// The workers of one tool.
 pub(in crate::executor) struct Pool {
@@ -51,64 +54,12 @@ pub(in crate::executor) struct Crew {
     pub(in crate::executor) stop: CancellationToken,
 }
 
-/// The way to one worker.
-pub(in crate::executor) struct Handle {
-    commands: mpsc::UnboundedSender<Command>,
-    /// Whether its calls can be told to end.
-    pub(super) is_async: bool,
-    stamps: Vec<Stamp>,
-}
-
-/// Why a worker is not needed any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// It has answered as many calls as it may.
-    MaxCalls,
-    /// It has grown past what it may have.
-    MaxRss,
-    /// A file it is made of is another.
-    Changed,
-    /// It had no call for too long.
-    Idle,
-    /// Its tool is gone, or others are called.
-    Unused,
-    /// The runner stops.
-    Shutdown,
-}
-
-/// A place at a worker. Dropped unused, it is another's.
-pub(in crate::executor) struct Seat {
-    pool: Arc<Pool>,
-    handle: Arc<Handle>,
-    is_used: bool,
-}
-
 /// A place at a worker, or the wait for one.
 pub(in crate::executor) enum Ask {
     /// There is one.
     Seat(Seat),
     /// There will be, unless no worker can be started.
     Wait(oneshot::Receiver<Result<Seat, BirthError>>),
-}
-
-/// A call that a worker has.
-pub(in crate::executor) struct Given {
-    handle: Arc<Handle>,
-    number: u64,
-}
-
-impl Reason {
-    /// For the metrics.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::MaxCalls => "max_calls",
-            Self::MaxRss => "max_rss",
-            Self::Changed => "changed",
-            Self::Idle => "idle",
-            Self::Unused => "unused",
-            Self::Shutdown => "shutdown",
-        }
-    }
 }
 
 impl Pool {
@@ -168,11 +119,7 @@ impl Pool {
     }
 
     fn seat(self: &Arc<Self>, handle: Arc<Handle>) -> Seat {
-        Seat {
-            pool: Arc::clone(self),
-            handle,
-            is_used: false,
-        }
+        Seat::new(Arc::clone(self), handle)
     }
 
     /// Starts what is missing: a worker for each that is due, and for those who wait; `more` beside.
@@ -198,8 +145,9 @@ impl Pool {
 
     /// Starts a worker and answers calls with it until its end.
     async fn bear(self: Arc<Self>) {
+        let settles = self.state().outdated >= OUTDATED;
         let born = tokio::select! {
-            born = birth(&self.kind, &self.worker) => born,
+            born = birth(&self.kind, &self.worker, settles) => born,
             () = self.crew.stop.cancelled() => Err(stopping()),
         };
         match born {
@@ -219,9 +167,15 @@ impl Pool {
         let mut state = self.state();
         state.starting -= 1;
         (state.failed, state.failures) = (None, 0);
+        state.outdated = if newborn.is_outdated {
+            state.outdated.saturating_add(1)
+        } else {
+            0
+        };
         state.members.push(Member {
             handle: Arc::clone(&handle),
             load: 0,
+            given: 0,
             due: None,
             is_leaving: false,
         });
@@ -248,11 +202,9 @@ impl Pool {
         tracing::warn!(%program, %error, ?pause, "a worker could not be started");
         state.failures = state.failures.saturating_add(1);
         state.failed = Some((error.clone(), Instant::now() + pause));
-        if state.members.is_empty() && state.starting == 0 {
-            for waiting in state.waiting.drain(..) {
-                waiting.send(Err(error.clone())).ok();
-            }
-        }
+        // One that had twice its calls answers on.
+        self.seat_waiting(&mut state);
+        state.refuse_waiting();
     }
 
     /// Gives the seats there are to those who wait, in their order.
@@ -276,6 +228,7 @@ impl Pool {
         let mut state = self.state();
         let due = state.leave_seat(handle);
         self.seat_waiting(&mut state);
+        state.refuse_waiting();
         state.dismiss_idle();
         let (error, _) = state
             .failed
@@ -312,6 +265,7 @@ impl Pool {
         state.forget(handle);
         let is_needed = was_busy && !matches!(fate, Fate::Retired(_));
         self.start_missing(&mut state, u32::from(is_needed));
+        state.refuse_waiting();
     }
 
     /// Looks at the files that the workers are made of, for as long as there are workers.
@@ -371,49 +325,9 @@ impl Pool {
     }
 }
 
-impl Handle {
-    pub(super) fn retire(&self, reason: Reason) {
-        self.commands.send(Command::Retire(reason)).ok();
-    }
-}
-
-impl Seat {
-    /// Gives the worker a call; `reply` hears what becomes of it.
-    pub(in crate::executor) fn give(self, job: Box<Job>, reply: oneshot::Sender<Reply>) -> Given {
-        let number = job.number;
-        let handle = self.forget();
-        if let Err(mpsc::error::SendError(Command::Call(job, reply))) =
-            handle.commands.send(Command::Call(job, reply))
-        {
-            // It ended a moment ago.
-            reply.send(Reply::Unheard(job)).ok();
-        }
-        Given { handle, number }
-    }
-
-    /// The worker, whose seat is somebody else's to give back now.
-    fn forget(mut self) -> Arc<Handle> {
-        self.is_used = true;
-        Arc::clone(&self.handle)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if !self.is_used {
-            self.pool.vacate(&self.handle);
-        }
-    }
-}
-
-impl Given {
-    /// Ends the call early.
-    pub(in crate::executor) fn stop(&self, why: Why) {
-        let stop = Command::Stop(self.number, why);
-        self.handle.commands.send(stop).ok();
-    }
-}
-
 fn stopping() -> BirthError {
     io::Error::other("the runner is stopping").into()
 }
+
+#[cfg(test)]
+mod tests;

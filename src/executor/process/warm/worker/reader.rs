@@ -1,26 +1,24 @@
 //! What a worker says, read as it comes: no message is ever whole in memory, but for the few words of an error.
 //!
-//! The worker is the runner's own (`worker.py`), so a message begins in one of four ways, to the byte. Anything else is
+//! The worker is the runner's own (`inside/`), so a message begins in one of four ways, to the byte. Anything else is
 //! nonsense, and so is a number that nobody asked about: whoever says it has got hold of what is not his.
+
+mod head;
 
 use serde::Deserialize;
 
+use self::head::{Head, What, unknown};
 use super::text::Unescape;
+use super::whole::Whole;
 
 /// The longest beginning of a message, up to its value, in bytes.
 const LONGEST_HEAD: usize = 96;
-
-/// The digits of the largest number.
-const LONGEST_NUMBER: usize = 20;
 
 /// The longest error, in bytes.
 const LONGEST_ERROR: usize = 1024;
 
 /// `null` and what closes a message, in bytes.
 const LONGEST_NULL: usize = 6;
-
-/// The part of nonsense that is shown, in bytes.
-const SHOWN: usize = 60;
 
 /// Takes what a worker says, however it is cut into pieces.
 #[derive(Debug)]
@@ -35,8 +33,10 @@ pub(super) struct Reader {
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event<'a> {
-    /// The next bytes of what the call of this number prints.
+    /// The next bytes of what the call of this number returns.
     Printed(u64, &'a [u8]),
+    /// The next bytes of what it yields.
+    Yielded(u64, &'a [u8]),
     /// What it yields is whole.
     ItemEnded(u64),
     /// The next bytes of what it logs.
@@ -57,11 +57,20 @@ impl Event<'_> {
     pub(super) const fn number(&self) -> u64 {
         match *self {
             Self::Printed(number, _)
+            | Self::Yielded(number, _)
             | Self::ItemEnded(number)
             | Self::Logged(number, _)
             | Self::Returned { number, .. }
             | Self::Failed(number, _) => number,
         }
+    }
+
+    /// Whether it is no part of the end of its call. A thread may be about to say such a thing when that comes.
+    pub(super) const fn is_aside(&self) -> bool {
+        matches!(
+            self,
+            Self::Yielded(..) | Self::ItemEnded(_) | Self::Logged(..)
+        )
     }
 }
 
@@ -79,19 +88,13 @@ pub(super) enum Nonsense {
     NoCall(u64),
 }
 
-/// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Result,
-    Item,
-    Log,
-    Error,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Head {
-    what: What,
-    number: u64,
+/// A value that is told as it is.
+#[derive(Debug, Default)]
+struct Raw {
+    /// The last bytes, which may be those that close the message.
+    kept: Vec<u8>,
+    /// Whether what was told of it is a value. Nobody may look at it later, where it is long.
+    whole: Whole,
 }
 
 #[derive(Debug)]
@@ -100,8 +103,8 @@ enum State {
     Head,
     /// Before the first byte of the value.
     Value(Head),
-    /// In a value that is told as it is. The last bytes may be those that close the message: they are kept back.
-    Raw(Head, Vec<u8>),
+    /// In a value that is told as it is.
+    Raw(Head, Raw),
     /// In a text.
     Text(Head, Unescape),
     /// In a value that is nothing.
@@ -110,16 +113,6 @@ enum State {
     Error(Head, Vec<u8>),
     /// After a text, before what closes the message.
     Closing(Head, &'static [u8]),
-}
-
-impl What {
-    /// What follows the value.
-    const fn closing(self) -> &'static [u8] {
-        match self {
-            Self::Result | Self::Error => b"}",
-            Self::Item | Self::Log => b"}}",
-        }
-    }
 }
 
 impl Reader {
@@ -156,7 +149,7 @@ impl Reader {
             State::Value(head) => self.value(head, bytes)?,
             State::Text(head, unescape) => text(head, unescape, bytes, tell)?,
             State::Closing(head, closing) => close(head, closing, bytes, tell)?,
-            State::Raw(head, kept) => raw(head, kept, bytes, tell)?,
+            State::Raw(head, value) => raw(head, value, bytes, tell)?,
             State::Null(head, kept) => null(head, kept, bytes, tell)?,
             State::Error(head, kept) => error(head, kept, bytes, tell)?,
         };
@@ -171,11 +164,11 @@ impl Reader {
             What::Error => (State::Error(head, Vec::new()), bytes),
             What::Log if !is_text => return Err(Nonsense::Unfinished),
             What::Result | What::Item if is_text && self.keeps_json => {
-                (State::Raw(head, Vec::new()), bytes)
+                (State::Raw(head, Raw::default()), bytes)
             }
             _ if is_text => (State::Text(head, Unescape::default()), &bytes[1..]),
             _ if bytes.first() == Some(&b'n') => (State::Null(head, Vec::new()), bytes),
-            _ => (State::Raw(head, Vec::new()), bytes),
+            _ => (State::Raw(head, Raw::default()), bytes),
         })
     }
 
@@ -245,44 +238,41 @@ fn close<'a>(head: Head, closing: &'static [u8], bytes: &'a [u8], tell: &mut Tel
     }
 }
 
-fn raw<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
+fn raw<'a>(head: Head, mut value: Raw, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
     let (part, rest) = line(bytes);
-    keep_back(head, &mut kept, part, tell)?;
+    value.push(head, part, tell)?;
     let Some(rest) = rest else {
-        return Ok((State::Raw(head, kept), &[]));
+        return Ok((State::Raw(head, value), &[]));
     };
-    if kept != head.what.closing() {
+    if value.kept != head.what.closing() || !value.whole.is_whole() {
         return Err(Nonsense::Unfinished);
     }
     tell(head.ended(false))?;
     Ok((State::Head, rest))
 }
 
-/// Tells what is known to belong to the value: all but as many bytes as close a message.
-fn keep_back(
-    head: Head,
-    kept: &mut Vec<u8>,
-    bytes: &[u8],
-    tell: &mut Tell<'_>,
-) -> Result<(), Nonsense> {
-    let most = head.what.closing().len();
-    if let Some(sure) = bytes.len().checked_sub(most) {
-        for part in [kept.as_slice(), &bytes[..sure]] {
-            if !part.is_empty() {
-                tell(head.printed(part))?;
-            }
+impl Raw {
+    /// Tells what is known to belong to the value: all but as many bytes as close a message.
+    fn push(&mut self, head: Head, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Nonsense> {
+        let most = head.what.closing().len();
+        if let Some(sure) = bytes.len().checked_sub(most) {
+            let kept = std::mem::replace(&mut self.kept, bytes[sure..].to_vec());
+            self.tell(head, &kept, tell)?;
+            return self.tell(head, &bytes[..sure], tell);
         }
-        kept.clear();
-        kept.extend_from_slice(&bytes[sure..]);
-        return Ok(());
+        self.kept.extend_from_slice(bytes);
+        let surplus = self.kept.len().saturating_sub(most);
+        let sure: Vec<u8> = self.kept.drain(..surplus).collect();
+        self.tell(head, &sure, tell)
     }
-    kept.extend_from_slice(bytes);
-    let surplus = kept.len().saturating_sub(most);
-    if surplus > 0 {
-        tell(head.printed(&kept[..surplus]))?;
-        kept.drain(..surplus);
+
+    fn tell(&mut self, head: Head, bytes: &[u8], tell: &mut Tell<'_>) -> Result<(), Nonsense> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.whole.push(bytes).map_err(|_| Nonsense::Unfinished)?;
+        tell(head.printed(bytes))
     }
-    Ok(())
 }
 
 fn null<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>) -> Step<'a> {
@@ -317,80 +307,6 @@ fn error<'a>(head: Head, mut kept: Vec<u8>, bytes: &'a [u8], tell: &mut Tell<'_>
     Ok((State::Head, rest))
 }
 
-/// What stands before the number of a call, and what may stand behind it.
-type Beginning = (&'static [u8], &'static [(&'static [u8], What)]);
-
-impl Head {
-    /// The beginning of a message and its length; `None` when more has to come.
-    fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Nonsense> {
-        const KINDS: [Beginning; 3] = [
-            (
-                br#"{"jsonrpc":"2.0","id":"#,
-                &[
-                    (br#","result":"#, What::Result),
-                    (br#","error":"#, What::Error),
-                ],
-            ),
-            (
-                br#"{"jsonrpc":"2.0","method":"item","params":{"id":"#,
-                &[(br#","item":"#, What::Item)],
-            ),
-            (
-                br#"{"jsonrpc":"2.0","method":"log","params":{"id":"#,
-                &[(br#","text":"#, What::Log)],
-            ),
-        ];
-        let mut may_come = false;
-        for (before, afters) in KINDS {
-            let Some(rest) = bytes.strip_prefix(before) else {
-                may_come |= before.starts_with(bytes);
-                continue;
-            };
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let (number, rest) = rest.split_at(digits);
-            for (after, what) in afters {
-                if rest.starts_with(after)
-                    && let Some(number) = parse_number(number)
-                {
-                    let head = Self {
-                        what: *what,
-                        number,
-                    };
-                    return Ok(Some((head, bytes.len() - rest.len() + after.len())));
-                }
-                may_come |= after.starts_with(rest) && digits <= LONGEST_NUMBER;
-            }
-        }
-        if may_come {
-            Ok(None)
-        } else {
-            Err(unknown(bytes))
-        }
-    }
-
-    const fn printed(self, bytes: &[u8]) -> Event<'_> {
-        match self.what {
-            What::Log => Event::Logged(self.number, bytes),
-            What::Result | What::Item | What::Error => Event::Printed(self.number, bytes),
-        }
-    }
-
-    const fn ended(self, is_null: bool) -> Event<'static> {
-        match self.what {
-            What::Item => Event::ItemEnded(self.number),
-            What::Log => Event::Logged(self.number, b""),
-            What::Result | What::Error => Event::Returned {
-                number: self.number,
-                is_null,
-            },
-        }
-    }
-}
-
-fn parse_number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// The exit status in an error, the rest of whose message stands in `rest`.
 fn status(rest: &[u8]) -> Result<i32, Nonsense> {
     #[derive(Deserialize)]
@@ -403,13 +319,6 @@ fn status(rest: &[u8]) -> Result<i32, Nonsense> {
     let code = error.map(|error| error.code);
     code.filter(|code| (1..=255).contains(code))
         .ok_or(Nonsense::Unfinished)
-}
-
-/// Nonsense with its beginning, as far as it can be shown.
-fn unknown(bytes: &[u8]) -> Nonsense {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
-    let shown = text.chars().filter(|c| !c.is_control());
-    Nonsense::Unknown(shown.collect())
 }
 
 #[cfg(test)]

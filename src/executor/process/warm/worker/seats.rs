@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::pool::{Handle, Reason, Seat};
+use super::seat::{Handle, Reason, Seat};
 use crate::executor::process::warm::BirthError;
 use crate::tool::PersistentWorker;
 
@@ -19,6 +19,8 @@ pub(super) struct Seats {
     /// The latest failure to start one, and until when none is started.
     pub(super) failed: Option<(BirthError, Instant)>,
     pub(super) failures: u32,
+    /// How many in a row were outdated when they were ready.
+    pub(super) outdated: u32,
     /// Whether somebody looks at the files.
     pub(super) is_watched: bool,
     /// Whether the runner stops.
@@ -32,6 +34,8 @@ pub(super) struct Member {
     pub(super) handle: Arc<Handle>,
     /// Calls that have a seat.
     pub(super) load: u32,
+    /// Calls that have or had one.
+    pub(super) given: u32,
     /// Why it is to be replaced.
     pub(super) due: Option<Reason>,
     /// Its successor is here: it gets no more calls.
@@ -51,13 +55,22 @@ impl Seats {
     }
 
     /// A seat at the worker with least to do; of several at the one that was here first, so that the others may become
-    /// idle. Also says how many calls have a seat there now.
+    /// idle. Also says how many calls have a seat there now. One that had twice its calls waits for its successor, unless
+    /// none loads.
     pub(super) fn take_seat(&mut self, worker: &PersistentWorker) -> Option<(Arc<Handle>, u32)> {
-        let has_room =
-            |member: &&mut Member| !member.is_leaving && member.load < worker.multiplex.get();
+        let most = worker.max_calls.map(|calls| calls.get().saturating_mul(2));
+        let is_alone = self.failed.is_some();
+        let has_room = |member: &&mut Member| {
+            let is_worn = most.is_some_and(|most| member.given >= most);
+            !member.is_leaving && member.load < worker.multiplex.get() && (is_alone || !is_worn)
+        };
         let member = self.members.iter_mut().filter(has_room);
         let member = member.min_by_key(|member| member.load)?;
         member.load += 1;
+        member.given = member.given.saturating_add(1);
+        if most.is_some_and(|most| member.given >= most) {
+            member.due.get_or_insert(Reason::MaxCalls);
+        }
         Some((Arc::clone(&member.handle), member.load))
     }
 
@@ -70,6 +83,19 @@ impl Seats {
             self.dismiss(handle, due.unwrap_or(Reason::Unused));
         }
         due
+    }
+
+    /// Refuses those who wait, where there is no worker and, after the latest failure, none is started: nobody would come
+    /// back to them.
+    pub(super) fn refuse_waiting(&mut self) {
+        if self.waiting.is_empty() || self.starting > 0 || !self.members.is_empty() {
+            return;
+        }
+        if let Some((error, _)) = &self.failed {
+            for waiting in self.waiting.drain(..) {
+                waiting.send(Err(error.clone())).ok();
+            }
+        }
     }
 
     /// A successor has come: one that is due goes, once it has no call.

@@ -58,6 +58,7 @@ async fn start(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<Newborn, Bi
     let failed = match reply {
         Ok(Some(Reply::Ready { files })) => return Ok(infant.grown(kind, files).await),
         Ok(Some(Reply::Failed(traceback))) => {
+            let traceback = infant.hide(&traceback);
             tracing::warn!(%traceback, "a warm interpreter could not load its modules");
             let last = traceback.trim_end().lines().last().unwrap_or_default();
             last.to_owned()

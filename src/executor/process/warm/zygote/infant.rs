@@ -54,6 +54,7 @@ impl Infant {
         let mut ward = guard::watch(mark.as_str());
         let (ours, theirs) = Socket::pair()?;
         ours.set_nonblocking(true)?;
+        let said = Said::with(&kind.environment);
         let (kind, folder, own_mark) = (Arc::clone(kind), Arc::clone(folder), mark.clone());
         let spawned = spawn_blocking(move || {
             let launch = Launch {
@@ -75,7 +76,6 @@ impl Infant {
         let mut tree = spawned.await.map_err(io::Error::other)??;
         ward.led_by(tree.id(), tree.outputs());
         let pipes = tree.attach()?;
-        let said = Said::default();
         tokio::spawn(said.clone().listen(pipes.stdout));
         tokio::spawn(said.clone().listen(pipes.stderr));
         Ok(Self {
@@ -146,6 +146,11 @@ impl Infant {
                 return Ok(None);
             }
         }
+    }
+
+    /// A text for a message.
+    pub(super) fn hide(&self, text: &str) -> String {
+        self.said.hide(text)
     }
 
     /// What it printed last, for a message.

@@ -12,6 +12,7 @@ fn heard<'a>(
         reader.push(piece, |event| {
             let (what, bytes): (String, &[u8]) = match event {
                 Event::Printed(number, bytes) => (format!("{number} prints "), bytes),
+                Event::Yielded(number, bytes) => (format!("{number} yields "), bytes),
                 Event::Logged(number, bytes) => (format!("{number} logs "), bytes),
                 Event::ItemEnded(number) => (format!("{number} item"), b""),
                 Event::Returned { number, is_null } => (format!("{number} ends {is_null}"), b""),
@@ -26,8 +27,8 @@ fn heard<'a>(
             Ok(())
         })?;
         assert!(reader.head.len() <= LONGEST_HEAD);
-        if let State::Raw(_, kept) = &reader.state {
-            assert!(kept.len() <= 2, "{kept:?}");
+        if let State::Raw(_, value) = &reader.state {
+            assert!(value.kept.len() <= 2, "{value:?}");
         }
     }
     assert!(matches!(reader.state, State::Head) && reader.head.is_empty());
@@ -66,11 +67,11 @@ fn messages_say_what_calls_print_and_how_they_end() {
         "2 prints a\nü}",
         "2 ends false",
         "3 ends true",
-        "4 prints []",
+        "4 yields []",
         "4 item",
-        "4 prints b",
+        "4 yields b",
         "4 item",
-        "4 prints null",
+        "4 yields null",
         "4 item",
         "4 logs ::progress 1\n",
         "4 prints 7",
@@ -80,7 +81,7 @@ fn messages_say_what_calls_print_and_how_they_end() {
     assert_eq!(heard(false, [STREAM.as_bytes()]).unwrap(), told);
     let as_json = heard(true, [STREAM.as_bytes()]).unwrap();
     assert_eq!(as_json[2], r#"2 prints "a\n\u00fc}""#);
-    assert_eq!(as_json[7], r#"4 prints "b""#);
+    assert_eq!(as_json[7], r#"4 yields "b""#);
 }
 
 #[test]
@@ -106,6 +107,14 @@ fn nonsense_is_known_at_once() {
         ),
         (
             "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":nothing}\n",
+            "an answer is not whole",
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"b{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n",
+            "an answer is not whole",
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"method\":\"item\",\"params\":{\"id\":1,\"item\":[1}}\n",
             "an answer is not whole",
         ),
         (
