@@ -270,8 +270,9 @@ impl Report {
     fn servers_table(&self) -> String {
         let mut text = format!(
             "\n## Servers\n\n`/bin/echo` through each server; `64` is {MANY} callers. The peers start the program with \
-             `asyncio.create_subprocess_exec` under a semaphore.\n\n![calls a second](performance/echo.svg)\n\n\
-             | | listed after | idle | idle, shared pages divided | HTTP, p50 | HTTP, 64 | of the floor | CPU a call, of the floor | stdio, p50 | stdio, 64 | Python script, 64 | 50 MB of output | memory for it | 10,000 tools | resident |\n\
+             `asyncio.create_subprocess_exec` under a semaphore. The runner is three processes, which share most of \
+             their pages. The shares of the floor in this table are of one round, those among the targets the middle of several.\n\n![calls a second](performance/echo.svg)\n\n\
+             | | listed after | idle, each process counted whole | idle, shared pages divided among them | HTTP, p50 | HTTP, 64 | of the floor | CPU a call, of the floor | stdio, p50 | stdio, 64 | Python script, 64 | 50 MB of output | memory for it | 10,000 tools | resident |\n\
              |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         );
         for peer in &self.peers {
@@ -300,8 +301,10 @@ impl Report {
     }
 
     fn python_table(&self) -> String {
-        let mut text = "\n## Python\n\n![calls a second](performance/python.svg)\n\n\
-             | | one at a time | p50 | 64 callers | CPU a call | the client's own |\n|---|---|---|---|---|---|\n"
+        let mut text = "\n## Python\n\nA script that imports `json` and prints an object, in each way to run it. \"Heavy imports\" is the same \
+             script with a dozen modules of the standard library more, among them `asyncio` and `unittest.mock`. The last column is the CPU \
+             time that the measuring client takes from the same cores.\n\n![calls a second](performance/python.svg)\n\n\
+             | | one at a time | p50 | 64 callers | CPU a call | of the client |\n|---|---|---|---|---|---|\n"
             .to_owned();
         for (name, one, many) in &self.python {
             writeln!(

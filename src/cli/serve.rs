@@ -1,7 +1,7 @@
 //! `runner serve`: every tool of a file, live.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -295,10 +295,14 @@ impl Serve {
                 terminal.error(&format!("{warning}\n"));
             }
             terminal.error(&format!("listening on {url}\n"));
-            terminal.error(&format!(
-                "for a client over HTTP:\n{:#}\n",
-                clients::Server::running(&catalog.name, &url, asks_for_token).common()
-            ));
+            let near = endpoint_url(on_this_machine(address));
+            let client = clients::Server::running(&catalog.name, &near, asks_for_token).common();
+            terminal.error(&format!("for a client over HTTP:\n{client:#}\n"));
+            if near != url {
+                terminal.error(
+                    "on another machine, it needs the name of this one in place of the address\n",
+                );
+            }
             terminal.error(&format!(
                 "for a client that starts it itself, over stdio:\n{stdio:#}\n"
             ));
@@ -346,6 +350,16 @@ fn exposure(address: SocketAddr, asks_for_token: bool) -> Option<String> {
             "warning: everybody who can reach `{host}` may call every tool, since `--insecure` was given"
         ))
     }
+}
+
+/// Where a client beside the server finds it: "any address" is none to call.
+fn on_this_machine(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    };
+    SocketAddr::new(host, address.port())
 }
 
 fn report(error: &StartError, terminal: &Terminal) {

@@ -82,6 +82,20 @@ impl Logged {
     fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
+
+    /// What it has written, up to the end of a line that is waited for.
+    async fn until(&self, text: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let log = self.log();
+            let complete = log.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            if complete.contains(text) {
+                return complete.to_owned() + "\n";
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 impl Drop for Logged {
@@ -93,17 +107,10 @@ impl Drop for Logged {
 
 /// The URL that a server prints once it listens.
 async fn listening(server: &Logged) -> String {
-    let started = Instant::now();
-    loop {
-        let text = server.log();
-        let complete = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        let mut lines = complete.lines();
-        if let Some(url) = lines.find_map(|line| line.strip_prefix("listening on ")) {
-            return url.to_owned();
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let log = server.until("\nlistening on ").await;
+    let mut lines = log.lines();
+    let url = lines.find_map(|line| line.strip_prefix("listening on "));
+    url.unwrap().to_owned()
 }
 
 #[test]
@@ -164,9 +171,13 @@ async fn what_is_spelled_out_is_served_with_a_warning() {
     let page = request(&url, "tools/list", json!({})).header("origin", "http://tools.example");
     let from_page = page.send().await.unwrap().status();
     assert_eq!((named, from_page), (StatusCode::OK, StatusCode::FORBIDDEN));
-    let log = server.log();
+    let log = server.until("for the file of a certain client").await;
     let warning = "warning: everybody who can reach `0.0.0.0` may call every tool, since `--insecure` was given\n";
     assert!(log.contains(warning), "{log}");
+    // No client can call "any address".
+    let near = format!("\"url\": \"{url}\"");
+    let far = "on another machine, it needs the name of this one in place of the address\n";
+    assert!(log.contains(&near) && log.contains(far), "{log}");
 }
 
 #[tokio::test]

@@ -82,6 +82,45 @@ async fn modules_are_loaded_once_and_again_when_they_change() {
 }
 
 #[tokio::test]
+async fn a_module_that_changes_while_it_is_loaded_is_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let executor = ScriptExecutor::new();
+    let module = "VALUE = 'old'
+import os, time
+open('loading', 'w').close()
+while not os.path.exists('go'): time.sleep(0.005)
+";
+    fs::write(folder.path().join("own.py"), module).unwrap();
+    let draft = || preloading(folder.path(), "import own; print(own.VALUE)", &["own"]);
+    let (running, first) = (executor.clone(), draft().call());
+    let first = tokio::spawn(async move { running.run(&first, ()).await });
+    eventually("it loads", || folder.path().join("loading").exists()).await;
+    // The clock of the file system has gone on as well.
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    fs::write(folder.path().join("own.py"), "VALUE = 'new'\n").unwrap();
+    fs::write(folder.path().join("go"), "").unwrap();
+    assert_eq!(first.await.unwrap().result.unwrap().text, "new\n");
+    assert_eq!(text(&executor, draft()).await, "new");
+}
+
+/// Else it would be started again and again, and no call would ever run.
+#[tokio::test]
+async fn a_module_that_writes_itself_comes_to_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let executor = ScriptExecutor::new();
+    let module = "import os
+open('starts', 'a').write('x')
+os.utime(__file__)
+";
+    fs::write(folder.path().join("own.py"), module).unwrap();
+    let script = "print(len(open('starts').read()))";
+    let starts = text(&executor, preloading(folder.path(), script, &["own"])).await;
+    assert!(starts.parse::<u32>().unwrap() <= 5, "{starts}");
+    let again = preloading(folder.path(), script, &["own"]);
+    assert_eq!(text(&executor, again).await, starts);
+}
+
+#[tokio::test]
 async fn a_module_that_cannot_be_loaded_is_a_clear_failure_until_it_can() {
     let folder = tempfile::tempdir().unwrap();
     let executor = ScriptExecutor::new();

@@ -21,7 +21,7 @@ mod zygote;
 pub(in crate::executor) use birth_error::BirthError;
 pub(in crate::executor) use kind::Kind;
 use said::Said;
-use stamp::Stamp;
+use stamp::{OUTDATED, Stamp};
 pub(in crate::executor) use worker::{Ask, Closed, Crew, Given, Job, Pool, Reply, Seat};
 pub(super) use zygote::Forked;
 pub(in crate::executor) use zygote::{Fork, Zygotes};

@@ -4,6 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Where so many interpreters in a row were outdated when they were ready, what they load writes itself, and what they
+/// found is what they wrote.
+pub(super) const OUTDATED: u32 = 3;
+
 /// A file as it was when it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {

@@ -21,15 +21,11 @@ use super::ending::Fate;
 use super::seat::{Handle, Reason, Seat};
 use super::seats::{Member, Seats};
 use crate::executor::process::counters::Counters;
-use crate::executor::process::warm::{BirthError, Kind, Stamp, pause};
+use crate::executor::process::warm::{BirthError, Kind, OUTDATED, Stamp, pause};
 use crate::tool::PersistentWorker;
 
 /// How often the files that workers are made of are looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
-/// Where so many workers in a row were outdated when they were ready, their script writes its own modules, and what it
-/// found is what it wrote.
-const OUTDATED: u32 = 3;
 
 /// The workers of one tool.
 pub(in crate::executor) struct Pool {

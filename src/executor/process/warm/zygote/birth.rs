@@ -1,5 +1,6 @@
 //! From a kind of interpreter to a zygote that is ready.
 
+use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::hook_folder::HookFolder;
 use super::infant::{Infant, Newborn, START_WITHIN};
 use super::wire::{Message, Reply};
-use crate::executor::process::warm::{BirthError, Kind};
+use crate::executor::process::warm::{BirthError, Kind, OUTDATED, Stamp};
 
 /// Starts an interpreter of `kind` and waits until it is ready. Dropped half-way, nothing of it lives.
 pub(super) async fn birth(kind: Arc<Kind>) -> Result<Newborn, BirthError> {
@@ -49,14 +50,36 @@ async fn probe(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<(), BirthEr
     Err(BirthError::Unable(why))
 }
 
+/// What is written while it loads may be missing from what it loaded: then another is started.
 async fn start(kind: &Arc<Kind>, folder: &Arc<HookFolder>) -> Result<Newborn, BirthError> {
+    let mut outdated = 0;
+    loop {
+        let (infant, files) = load(kind, folder).await?;
+        let (stamps, is_outdated) = infant.loaded(kind, files).await;
+        if !is_outdated {
+            return Ok(infant.grown(stamps));
+        }
+        if outdated == OUTDATED {
+            let settled = spawn_blocking(|| stamps.into_iter().map(Stamp::again).collect());
+            return Ok(infant.grown(settled.await.unwrap_or_default()));
+        }
+        outdated += 1;
+        infant.end().await;
+    }
+}
+
+/// One that has loaded what it should, and from which files.
+async fn load(
+    kind: &Arc<Kind>,
+    folder: &Arc<HookFolder>,
+) -> Result<(Infant, Vec<OsString>), BirthError> {
     let mut infant = Infant::start(kind, folder, kind.arguments.clone()).await?;
     let reply = match infant.task(kind, folder) {
         Ok(message) => infant.asked(message).await,
         Err(error) => Err(error),
     };
     let failed = match reply {
-        Ok(Some(Reply::Ready { files })) => return Ok(infant.grown(kind, files).await),
+        Ok(Some(Reply::Ready { files })) => return Ok((infant, files)),
         Ok(Some(Reply::Failed(traceback))) => {
             let traceback = infant.hide(&traceback);
             tracing::warn!(%traceback, "a warm interpreter could not load its modules");

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream as Socket;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -41,6 +41,7 @@ pub(super) struct Infant {
     said: Said,
     ward: Ward,
     mark: CallId,
+    began: SystemTime,
 }
 
 impl Infant {
@@ -51,6 +52,7 @@ impl Infant {
     ) -> Result<Self, BirthError> {
         // As long as the mark of a call, which takes its place in a fork.
         let mark = CallId::random();
+        let began = SystemTime::now();
         let mut ward = guard::watch(mark.as_str());
         let (ours, theirs) = Socket::pair()?;
         ours.set_nonblocking(true)?;
@@ -85,6 +87,7 @@ impl Infant {
             said,
             ward,
             mark,
+            began,
         })
     }
 
@@ -115,15 +118,26 @@ impl Infant {
         timeout(START_WITHIN, answer).await?
     }
 
-    /// It is ready.
-    pub(super) async fn grown(self, kind: &Kind, files: Vec<OsString>) -> Newborn {
+    /// What it has loaded by now, and whether a part of that is another already.
+    pub(super) async fn loaded(&self, kind: &Kind, files: Vec<OsString>) -> (Vec<Stamp>, bool) {
         let mut files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
         files.push(kind.program.clone());
-        let stamps = spawn_blocking(move || files.into_iter().map(Stamp::now).collect());
+        let began = self.began;
+        let look = spawn_blocking(move || {
+            let stamps = files.into_iter().map(|file| Stamp::loaded(file, began));
+            let stamps: Vec<Stamp> = stamps.collect();
+            let is_outdated = stamps.iter().any(Stamp::has_changed);
+            (stamps, is_outdated)
+        });
+        look.await.unwrap_or_default()
+    }
+
+    /// It is ready.
+    pub(super) fn grown(self, stamps: Vec<Stamp>) -> Newborn {
         Newborn {
             tree: self.tree,
             stream: self.stream,
-            stamps: stamps.await.unwrap_or_default(),
+            stamps,
             ward: self.ward,
         }
     }
