@@ -19,7 +19,6 @@ const MOST: usize = 4 << 20;
 ///
 /// # Errors
 /// Where it cannot be started, prints more than 4 MiB, or takes longer.
-#[cfg(unix)]
 pub fn ask(question: &Question<'_>) -> io::Result<Vec<u8>> {
     use std::os::unix::process::CommandExt;
 
@@ -28,20 +27,10 @@ pub fn ask(question: &Question<'_>) -> io::Result<Vec<u8>> {
     read(stdout.ok_or_else(|| io::Error::other("the process has no output pipe"))?)
 }
 
-/// The same where no shim is known that would have to be asked: it is not.
-///
-/// # Errors
-/// Always.
-#[cfg(not(unix))]
-pub fn ask(_: &Question<'_>) -> io::Result<Vec<u8>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "this room is the one that starts processes"
 )]
-#[cfg(unix)]
 fn command(question: &Question<'_>) -> Command {
     let mut command = Command::new(question.program);
     command
@@ -56,10 +45,8 @@ fn command(question: &Question<'_>) -> Command {
 }
 
 /// A process that ends with whoever asked it.
-#[cfg(unix)]
 struct Asked(Child);
 
-#[cfg(unix)]
 impl Drop for Asked {
     fn drop(&mut self) {
         use rustix::process::{Pid, Signal, kill_process_group};
@@ -73,7 +60,6 @@ impl Drop for Asked {
 }
 
 /// What comes until the end of the pipe.
-#[cfg(unix)]
 fn read(mut stdout: ChildStdout) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + WITHIN;
     let mut printed = Vec::new();
@@ -92,7 +78,6 @@ fn read(mut stdout: ChildStdout) -> io::Result<Vec<u8>> {
 }
 
 /// Until the pipe can be read.
-#[cfg(unix)]
 fn wait(stdout: &ChildStdout, deadline: Instant) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 

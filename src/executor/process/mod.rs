@@ -17,6 +17,7 @@
 //! What a script prints is kept here as bytes; what it means is decided in `output`. Nothing here
 //! knows tools, templates or limits other than time and memory.
 
+#[cfg(unix)]
 mod ask;
 #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is kept warm there"))]
 mod counters;
@@ -41,6 +42,7 @@ use unix as platform;
 #[cfg(windows)]
 use windows as platform;
 
+#[cfg(unix)]
 pub use ask::ask;
 pub(super) use counters::Ledger;
 pub use counters::WarmLoad;
@@ -53,6 +55,8 @@ pub(super) use supervisor::{Bounds, Broken, End, Ended, Leftovers, supervise};
 pub(super) use warm::{
     Ask, BirthError, Closed, Crew, Fork, Given, Job, Kind, Pool, Reply, Seat, Zygotes,
 };
+#[cfg(windows)]
+pub use windows::ask;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

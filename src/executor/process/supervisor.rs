@@ -82,6 +82,7 @@ pub(in crate::executor) enum End {
 
 /// Why a worker gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there are no workers"))]
 pub(in crate::executor) enum Broken {
     /// It ended by itself, as if all were well.
     Unanswered,

@@ -16,7 +16,6 @@ pub(super) async fn living_members(group: Pid) -> bool {
 /// A group of zombies alone takes no signal on macOS (`EPERM`; `killpg1` in its kernel), and a group of another user's
 /// processes answers the same: those are not seen.
 #[cfg(not(target_os = "linux"))]
-#[expect(clippy::unused_async, reason = "the signature of the other systems")]
 pub(super) async fn living_members(group: Pid) -> bool {
     test_kill_process_group(group).is_ok()
 }
