@@ -78,3 +78,12 @@ pub(super) enum Decision {
     /// It is gone.
     Refused(Ticket, Refusal),
 }
+
+impl Decision {
+    /// Whom it is about.
+    pub(super) const fn ticket(&self) -> Ticket {
+        match self {
+            Self::Started(ticket) | Self::Refused(ticket, _) => *ticket,
+        }
+    }
+}

@@ -192,10 +192,12 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) core: Core,
     pub(super) timer: Timer,
-    /// Where to tell a waiting call what became of it, by the slot of its ticket. There are as many
-    /// entries as calls were ever known at once.
-    waiters: Vec<Option<oneshot::Sender<Answer>>>,
+    /// Where to tell a waiting call what became of it, at the slot of its ticket. A slot is used again, so
+    /// the whole ticket stands beside. There are as many entries as calls were ever known at once.
+    waiters: Vec<Option<Waiter>>,
 }
+
+type Waiter = (Ticket, oneshot::Sender<Answer>);
 
 type Answer = Result<(), Refusal>;
 
@@ -207,24 +209,40 @@ impl State {
         let decisions = self.core.take_decisions();
         decisions
             .into_iter()
-            .filter_map(|decision| {
-                let (ticket, answer) = match decision {
-                    Decision::Started(ticket) => (ticket, Ok(())),
-                    Decision::Refused(ticket, refusal) => (ticket, Err(refusal)),
-                };
-                Some((self.waiters.get_mut(ticket.slot())?.take()?, answer))
-            })
+            .filter_map(|decision| self.answer(decision))
             .collect()
     }
 
-    fn listen(&mut self, ticket: Ticket) -> oneshot::Receiver<Answer> {
+    fn answer(&mut self, decision: Decision) -> Option<(oneshot::Sender<Answer>, Answer)> {
+        let ticket = decision.ticket();
+        let place = self.waiters.get_mut(ticket.slot())?;
+        let (_, waiter) = place.take_if(|(known, _)| *known == ticket)?;
+        let answer = match decision {
+            Decision::Started(_) => Ok(()),
+            Decision::Refused(_, refusal) => Err(refusal),
+        };
+        Some((waiter, answer))
+    }
+
+    /// Hears what becomes of a call that has just come, and answers everybody whom its coming has decided about. It may
+    /// have the slot of one who was refused in the same step: that one is told first.
+    fn listen(&mut self, ticket: Ticket) -> (oneshot::Receiver<Answer>, Answers) {
+        let decisions = self.core.take_decisions();
+        let (own, others): (Vec<_>, Vec<_>) = decisions
+            .into_iter()
+            .partition(|decision| decision.ticket() == ticket);
+        let mut answers: Answers = others
+            .into_iter()
+            .filter_map(|decision| self.answer(decision))
+            .collect();
         let (sender, receiver) = oneshot::channel();
         let slot = ticket.slot();
         if self.waiters.len() <= slot {
             self.waiters.resize_with(slot + 1, || None);
         }
-        self.waiters[slot] = Some(sender);
-        receiver
+        self.waiters[slot] = Some((ticket, sender));
+        answers.extend(own.into_iter().filter_map(|decision| self.answer(decision)));
+        (receiver, answers)
     }
 }
 
@@ -271,11 +289,13 @@ impl Shared {
             is_retry: demand.is_retry,
         };
         let admitted = state.core.arrive(now, arrival);
-        let receiver = match admitted {
-            Ok(Admitted::Waiting(ticket)) => Some(state.listen(ticket)),
-            _ => None,
+        let (receiver, answers) = match admitted {
+            Ok(Admitted::Waiting(ticket)) => {
+                let (receiver, answers) = state.listen(ticket);
+                (Some(receiver), answers)
+            }
+            _ => (None, state.answers()),
         };
-        let answers = state.answers();
         let is_earlier = state.wants_earlier_wake();
         if state.timer_is_needed() {
             Timer::spawn(&mut state, self);

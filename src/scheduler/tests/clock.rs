@@ -352,3 +352,73 @@ async fn a_permit_can_be_dropped_on_any_thread() {
         .expect("no panic");
     bench.assert_idle();
 }
+
+/// What an arrival finds overdue makes room for it at once: the two must not be taken for one another. The thread sleeps,
+/// so that nothing but the arrival sees that the time has passed.
+#[tokio::test]
+async fn who_comes_when_another_gives_up_is_not_told_what_the_other_is() {
+    let mut hasty = tool(1, 10);
+    hasty.queue_timeout = Duration::from_millis(20);
+    let tools = vec![("hasty", hasty), ("patient", tool(1, 10))];
+    let bench = Bench::new(&runner(10, 10), tools);
+    let runs = bench.admit(0).await.expect("it is free");
+    let also_runs = bench.admit(1).await.expect("it is free");
+
+    let overdue = bench.admit(0);
+    tokio::pin!(overdue);
+    assert!(futures::poll!(overdue.as_mut()).is_pending());
+    std::thread::sleep(Duration::from_millis(40));
+    let waits = bench.admit(1);
+    tokio::pin!(waits);
+    assert!(futures::poll!(waits.as_mut()).is_pending());
+
+    let refusal = overdue.await.expect_err("its time is over");
+    let Refusal::QueueTimeout { tool, .. } = &refusal else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(tool.as_str(), "hasty");
+    assert!(futures::poll!(waits.as_mut()).is_pending(), "it waits on");
+    drop(also_runs);
+    drop((runs, waits.await.expect("its turn has come")));
+    bench.assert_idle();
+}
+
+/// Every way out at once, on several threads: each call is told of itself, and none that the runner is stopping.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_told_what_another_is() {
+    let mut hasty = tool(1, 10_000);
+    hasty.queue_timeout = Duration::from_millis(2);
+    let mut choosy = tool(2, 10_000);
+    choosy.buckets = vec![bucket("choosy/concurrency", 300.0, 1, 1)];
+    choosy.buckets[0].limit.on_limit = OnLimit::Reject;
+    let tools = vec![
+        ("hasty", hasty),
+        ("patient", tool(1, 10_000)),
+        ("choosy", choosy),
+    ];
+    let bench = Bench::new(&runner(3, 10_000), tools);
+    let mut all = JoinSet::new();
+    for call in 0..3000_u32 {
+        let bench = bench.clone();
+        all.spawn(async move {
+            sleep(Duration::from_micros(u64::from(call) * 100)).await;
+            let number = (call % 3) as usize;
+            let own = bench.tools[number].0.clone();
+            match bench.admit(number).await {
+                Ok(permit) => {
+                    sleep(Duration::from_micros(300)).await;
+                    drop(permit);
+                }
+                Err(
+                    Refusal::QueueTimeout { tool, .. }
+                    | Refusal::RateLimited { tool, .. }
+                    | Refusal::QueueFull { tool, .. },
+                ) => assert_eq!(tool, own),
+                Err(refusal) => panic!("{own}: {refusal:?}"),
+            }
+        });
+    }
+    all.join_all().await;
+    bench.scheduler.idle().await;
+    bench.assert_idle();
+}
