@@ -293,3 +293,50 @@ fn a_port_in_use_is_named() {
         "{stderr}"
     );
 }
+
+const ARGUMENTS: &str = r#"
+name: arguments
+databases: { main: { url: "sqlite:some.db?mode=rwc" } }
+tools:
+  - name: echo
+    description: Print what comes in, and the number where else it is
+    parameters:
+      - { name: n, type: integer }
+      - { name: l, type: array, items: { type: integer } }
+    script:
+      command: python3
+      args:
+        - -c
+        - "import os, sys; print(sys.stdin.read().strip(), os.environ.get('GANTZ_ARG_N'), *sys.argv[1:])"
+        - "{{n}}"
+      stdin: json
+  - name: select
+    description: Give it back
+    parameters: [{ name: t, type: string, required: true }]
+    sql: { database: main, query: "select {{t}} as t" }
+  - name: get
+    description: Get it
+    parameters:
+      - { name: part, type: string, default: x }
+      - { name: header, type: string, default: x }
+    http: { url: "http://127.0.0.1:9/{{part}}", headers: { X-It: "{{header}}" } }
+"#;
+
+#[test]
+fn a_whole_number_is_an_integer_wherever_it_arrives() {
+    let folder = folder(ARGUMENTS);
+    let given: [&[&str]; 4] = [
+        &["n=1000", "l=1", "l=2"],
+        &["n=1e3", "l=1.0", "l=2"],
+        &["--json", r#"{"n": 1000.0, "l": [1.0, 2e0]}"#],
+        &["--json", r#"{"n": 1E+3, "l": [10e-1, 2]}"#],
+    ];
+    for words in given {
+        let (code, stdout, stderr) = run(folder.path(), &[&["call", "echo"], words].concat());
+        assert_eq!(
+            (code, stdout.as_str()),
+            (0, "{\"n\":1000,\"l\":[1,2]} 1000 1000\n"),
+            "{words:?}: {stderr}"
+        );
+    }
+}
