@@ -340,3 +340,31 @@ fn a_whole_number_is_an_integer_wherever_it_arrives() {
         );
     }
 }
+
+#[test]
+fn a_snippet_has_the_address_of_a_server_or_is_refused() {
+    let folder = folder(TOOLS);
+    for wrong in [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "x",
+        "",
+        "http://",
+        "http://a\nb",
+        " http://a",
+    ] {
+        let (code, stdout, stderr) = run(folder.path(), &["snippet", "cursor", "--url", wrong]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{wrong:?}");
+        assert_eq!(
+            stderr,
+            format!(
+                "error: `{wrong}` is no address of a server\n\nhint: it begins with `http://` or `https://`, as \
+                 `http://127.0.0.1:3000/mcp` does\n"
+            )
+        );
+    }
+    for sound in ["http://127.0.0.1:3000/mcp", "HTTPS://tools.example/mcp?a=b"] {
+        let (code, stdout, _) = run(folder.path(), &["snippet", "cursor", "--url", sound]);
+        assert!(code == 0 && stdout.contains(sound), "{sound}: {stdout}");
+    }
+}
