@@ -323,6 +323,37 @@ tools:
 "#;
 
 #[test]
+fn an_argument_that_its_place_cannot_take_is_exit_code_two() {
+    let folder = folder(ARGUMENTS);
+    let calls: [(&[&str], &str); 5] = [
+        (
+            &["echo", "n=99999999999999999999999"],
+            "error: `n`: must be a whole number that fits in 64 bits\n\nhint: call again with another `n`\n",
+        ),
+        (&["echo", "n=1.5"], "error: invalid arguments for `echo`: "),
+        (
+            &["select", "--json", r#"{"t": "a\u0000b"}"#],
+            "error: `t`: ",
+        ),
+        (&["get", "part=.."], "error: `part`: "),
+        (
+            &["get", "--json", r#"{"header": "a\r\nb: c"}"#],
+            "error: `header`: ",
+        ),
+    ];
+    for (words, expected) in calls {
+        let (code, stdout, stderr) = run(folder.path(), &[&["call"], words].concat());
+        assert_eq!((code, stdout.as_str()), (2, ""), "{words:?}: {stderr}");
+        assert!(stderr.starts_with(expected), "{words:?}: {stderr}");
+    }
+    let bench = ["bench", "echo", "n=99999999999999999999999", "--callers=1"];
+    let (code, _, stderr) = run(folder.path(), &bench);
+    assert_eq!(code, 2, "{stderr}");
+    // What fails for another reason is no mistake of the caller's.
+    assert_eq!(run(folder.path(), &["call", "get"]).0, 1);
+}
+
+#[test]
 fn a_whole_number_is_an_integer_wherever_it_arrives() {
     let folder = folder(ARGUMENTS);
     let given: [&[&str]; 4] = [

@@ -97,10 +97,11 @@ impl CallTool {
         let exit = match called {
             Ok((outcome, printed)) => {
                 self.print(&outcome, printed, &store, terminal);
-                if outcome.result.is_ok() {
-                    Exit::Done
-                } else {
-                    Exit::Failed
+                match &outcome.result {
+                    Ok(_) => Exit::Done,
+                    // A page that is gone is no mistake of the caller's.
+                    Err(failure) if printed == 0 => of_failure(failure),
+                    Err(_) => Exit::Failed,
                 }
             }
             Err(refused) => {
@@ -236,6 +237,14 @@ impl CallTool {
             Format::Json => terminal.line(&format!("{:#}", failure.envelope())),
             Format::Text => print_failure(failure, None, terminal),
         }
+    }
+}
+
+/// How a command ends whose one call came to this failure.
+pub(super) fn of_failure(failure: &Failure) -> Exit {
+    match failure.code {
+        FailureCode::InvalidArguments => Exit::Usage,
+        _ => Exit::Failed,
     }
 }
 
