@@ -148,7 +148,7 @@ impl CallTool {
                 return Err(Failure::new(FailureCode::Cancelled, "called off"));
             }
         }
-        let running = printing(runner.call(call), items, terminal);
+        let running = printing(runner.call(call), items, cancel, terminal);
         tokio::pin!(running);
         let mut called = tokio::select! {
             called = &mut running => called,
@@ -224,6 +224,8 @@ impl CallTool {
                     terminal.error(&hint);
                 }
             }
+            // It was called off for what is told at the end.
+            Err(failure) if failure.code == FailureCode::Cancelled && terminal.lost().is_some() => {}
             Err(failure) if printed > 0 => print_reason(failure, terminal),
             Err(failure) => print_failure(failure, stored, terminal),
         }
@@ -321,10 +323,11 @@ pub(super) fn bounded(reader: impl Read, name: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Waits for a call and prints its items meanwhile; says how many.
+/// Waits for a call and prints its items meanwhile; says how many. Where they are lost, it is called off.
 async fn printing(
     call: impl Future<Output = Outcome>,
     items: Option<mpsc::Receiver<String>>,
+    cancel: &CancellationToken,
     terminal: &Terminal,
 ) -> (Outcome, usize) {
     let Some(mut items) = items else {
@@ -335,6 +338,9 @@ async fn printing(
         printed += 1;
         terminal.erase_status();
         terminal.line(&item);
+        if terminal.lost().is_some() {
+            cancel.cancel();
+        }
     };
     tokio::pin!(call);
     let outcome = loop {

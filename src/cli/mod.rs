@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::new();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return exit::of_usage(&error),
+        Err(error) => return exit::of_usage(&error, &terminal).into(),
     };
     if let Command::Serve(serve) = &cli.command
         && serve.logs_json()
@@ -142,6 +142,7 @@ pub fn main() -> ExitCode {
         terminal.error(&format!("error: {error:#}"));
         Exit::Usage
     });
+    let exit = exit.having_printed(&terminal);
     logging::finish();
     exit.into()
 }

@@ -58,6 +58,9 @@ pub(super) async fn print_all(
             terminal.line(&item.to_string());
         }
         printed += items.len();
+        if terminal.lost().is_some() {
+            return (outcome, printed);
+        }
         let is_named = |name: &&str| page.get(*name).is_some();
         let largest = runner
             .catalog()
