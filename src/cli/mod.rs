@@ -21,6 +21,7 @@ mod map;
 mod pages;
 mod progress;
 mod reloading;
+mod result;
 mod runtime;
 mod schema;
 mod serve;
