@@ -233,6 +233,9 @@ fn all_pages_without_a_store_are_what_memory_has() {
         "{stderr}"
     );
 
+    let (code, stdout, stderr) = unstored(folder.path(), &["pages", "--all", "n=0"]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""));
+
     // One page is all that was asked for.
     let (code, stdout, stderr) = unstored(folder.path(), &["pages"]);
     let page: Value = serde_json::from_str(&stdout).unwrap();

@@ -222,7 +222,7 @@ impl CallTool {
         let missing = match &outcome.result {
             // Items that were printed as they came are all there were, whatever the answer has of them.
             Ok(_) if printed > 0 && !self.all => None,
-            Ok(output) if printed > 0 => output.lack.map(Missing::gone),
+            Ok(output) if self.all && pages::is_page(output) => output.lack.map(Missing::gone),
             Ok(output) => {
                 let missing = result::print(output, format, store, terminal);
                 if let Some(hint) = pages::hint(output) {
