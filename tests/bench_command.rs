@@ -165,7 +165,7 @@ fn a_tool_that_fails_is_not_measured() {
     assert!(stderr.starts_with(head), "{stderr}");
     assert_eq!(lines(folder.path(), "failed"), 1, "it is not tried again");
     let (code, _, stderr) = bench(folder.path(), &["rest"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2), "a mistake in the arguments");
     assert!(stderr.contains("INVALID_ARGUMENTS"), "{stderr}");
 }
 

@@ -293,3 +293,109 @@ fn a_port_in_use_is_named() {
         "{stderr}"
     );
 }
+
+const ARGUMENTS: &str = r#"
+name: arguments
+databases: { main: { url: "sqlite:some.db?mode=rwc" } }
+tools:
+  - name: echo
+    description: Print what comes in, and the number where else it is
+    parameters:
+      - { name: n, type: integer }
+      - { name: l, type: array, items: { type: integer } }
+    script:
+      command: python3
+      args:
+        - -c
+        - "import os, sys; print(sys.stdin.read().strip(), os.environ.get('GANTZ_ARG_N'), *sys.argv[1:])"
+        - "{{n}}"
+      stdin: json
+  - name: select
+    description: Give it back
+    parameters: [{ name: t, type: string, required: true }]
+    sql: { database: main, query: "select {{t}} as t" }
+  - name: get
+    description: Get it
+    parameters:
+      - { name: part, type: string, default: x }
+      - { name: header, type: string, default: x }
+    http: { url: "http://127.0.0.1:9/{{part}}", headers: { X-It: "{{header}}" } }
+"#;
+
+#[test]
+fn an_argument_that_its_place_cannot_take_is_exit_code_two() {
+    let folder = folder(ARGUMENTS);
+    let calls: [(&[&str], &str); 5] = [
+        (
+            &["echo", "n=99999999999999999999999"],
+            "error: `n`: must be a whole number that fits in 64 bits\n\nhint: call again with another `n`\n",
+        ),
+        (&["echo", "n=1.5"], "error: invalid arguments for `echo`: "),
+        (
+            &["select", "--json", r#"{"t": "a\u0000b"}"#],
+            "error: `t`: ",
+        ),
+        (&["get", "part=.."], "error: `part`: "),
+        (
+            &["get", "--json", r#"{"header": "a\r\nb: c"}"#],
+            "error: `header`: ",
+        ),
+    ];
+    for (words, expected) in calls {
+        let (code, stdout, stderr) = run(folder.path(), &[&["call"], words].concat());
+        assert_eq!((code, stdout.as_str()), (2, ""), "{words:?}: {stderr}");
+        assert!(stderr.starts_with(expected), "{words:?}: {stderr}");
+    }
+    let bench = ["bench", "echo", "n=99999999999999999999999", "--callers=1"];
+    let (code, _, stderr) = run(folder.path(), &bench);
+    assert_eq!(code, 2, "{stderr}");
+    // What fails for another reason is no mistake of the caller's.
+    assert_eq!(run(folder.path(), &["call", "get"]).0, 1);
+}
+
+#[test]
+fn a_whole_number_is_an_integer_wherever_it_arrives() {
+    let folder = folder(ARGUMENTS);
+    let given: [&[&str]; 4] = [
+        &["n=1000", "l=1", "l=2"],
+        &["n=1e3", "l=1.0", "l=2"],
+        &["--json", r#"{"n": 1000.0, "l": [1.0, 2e0]}"#],
+        &["--json", r#"{"n": 1E+3, "l": [10e-1, 2]}"#],
+    ];
+    for words in given {
+        let (code, stdout, stderr) = run(folder.path(), &[&["call", "echo"], words].concat());
+        assert_eq!(
+            (code, stdout.as_str()),
+            (0, "{\"n\":1000,\"l\":[1,2]} 1000 1000\n"),
+            "{words:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_snippet_has_the_address_of_a_server_or_is_refused() {
+    let folder = folder(TOOLS);
+    for wrong in [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "x",
+        "",
+        "http://",
+        "http://a\nb",
+        " http://a",
+    ] {
+        let (code, stdout, stderr) = run(folder.path(), &["snippet", "cursor", "--url", wrong]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{wrong:?}");
+        assert_eq!(
+            stderr,
+            format!(
+                "error: `{wrong}` is no address of a server\n\nhint: it begins with `http://` or `https://`, as \
+                 `http://127.0.0.1:3000/mcp` does\n"
+            )
+        );
+    }
+    for sound in ["http://127.0.0.1:3000/mcp", "HTTPS://tools.example/mcp?a=b"] {
+        let (code, stdout, _) = run(folder.path(), &["snippet", "cursor", "--url", sound]);
+        assert!(code == 0 && stdout.contains(sound), "{sound}: {stdout}");
+    }
+}

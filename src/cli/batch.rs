@@ -98,7 +98,7 @@ impl Batch {
         let mut progress = Bar::new(terminal, Some(plan.len()));
         let (completed, mut completions) = mpsc::channel::<Arc<CallResult>>(UNPRINTED);
         let watch = Watch {
-            cancel,
+            cancel: cancel.clone(),
             completed: Some(completed),
         };
         let context = CallContext {
@@ -120,6 +120,9 @@ impl Batch {
                 if self.stream {
                     progress.clear();
                     self.line(&result, terminal);
+                    if terminal.lost().is_some() {
+                        cancel.cancel();
+                    }
                 }
                 progress.advance(result.succeeded());
             }

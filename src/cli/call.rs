@@ -1,7 +1,6 @@
 //! `runner call`: one tool, called as a client would.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -13,24 +12,18 @@ use tokio_util::sync::CancellationToken;
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
 use super::confirm::YesOption;
 use super::exit::Exit;
+use super::result::{self, Missing, StoredFile, opened, stored_text};
 use super::state::StateOptions;
 use super::terminal::Terminal;
 use super::{Format, arguments, logging, pages, progress, runtime};
 use crate::runner::Runner;
 use crate::store::Store;
 use crate::tool::{
-    CallContext, Catalog, Failure, FailureCode, ItemSink, Outcome, OutputFormat, Owner,
-    ProgressSink, StoredOutput,
+    CallContext, Catalog, Failure, FailureCode, ItemSink, Outcome, OutputFormat, ProgressSink,
 };
 
 /// The largest `--json` value that is read, in bytes; the same as the largest message over MCP.
 const MAX_JSON: u64 = 4 * 1024 * 1024;
-
-/// The longest stored output that `--format json` gives as one text, in bytes.
-const MAX_STORED_TEXT: u64 = 64 * 1024 * 1024;
-
-/// The file of an output that was too long for an answer, as far as it can be read.
-type StoredFile = io::Take<File>;
 
 #[derive(Debug, Args)]
 pub(super) struct CallTool {
@@ -85,6 +78,8 @@ impl CallTool {
         let arguments = self.arguments(&catalog)?;
         let store = self.state.store();
         let way = self.way(&catalog, terminal)?;
+        let tool = catalog.get(&self.tool);
+        let format = tool.map_or(OutputFormat::Auto, |tool| tool.output.format);
         let cancel = CancellationToken::new();
         let work = async {
             let runner = Runner::storing(catalog, store.clone());
@@ -96,11 +91,12 @@ impl CallTool {
         };
         let exit = match called {
             Ok((outcome, printed)) => {
-                self.print(&outcome, printed, &store, terminal);
-                if outcome.result.is_ok() {
-                    Exit::Done
-                } else {
-                    Exit::Failed
+                let missing = self.print(&outcome, printed, format, &store, terminal);
+                match &outcome.result {
+                    Ok(_) if missing.is_none() => Exit::Done,
+                    // A page that is gone is no mistake of the caller's.
+                    Err(failure) if printed == 0 => of_failure(failure),
+                    _ => Exit::Failed,
                 }
             }
             Err(refused) => {
@@ -135,6 +131,7 @@ impl CallTool {
         let context = CallContext {
             progress,
             items: sink,
+            takes_all: way == Way::AllPages,
             client: "runner call".to_owned(),
             ..CallContext::default()
         };
@@ -147,7 +144,7 @@ impl CallTool {
                 return Err(Failure::new(FailureCode::Cancelled, "called off"));
             }
         }
-        let running = printing(runner.call(call), items, terminal);
+        let running = printing(runner.call(call), items, cancel, terminal);
         tokio::pin!(running);
         let mut called = tokio::select! {
             called = &mut running => called,
@@ -209,26 +206,48 @@ impl CallTool {
         Ok(Way::AsTheyCome)
     }
 
-    /// Prints what came of the call, without the items that are `printed` already.
-    fn print(&self, outcome: &Outcome, printed: usize, store: &Store, terminal: &Terminal) {
+    /// Prints what came of the call, without the items that are `printed` already; says what of the result is missing.
+    fn print(
+        &self,
+        outcome: &Outcome,
+        printed: usize,
+        format: OutputFormat,
+        store: &Store,
+        terminal: &Terminal,
+    ) -> Option<Missing> {
         if self.format == Format::Json {
-            return terminal.line(&format!("{:#}", whole(outcome, store)));
+            terminal.line(&format!("{:#}", whole(outcome, store)));
+            return Missing::of_json(outcome, store).inspect(|missing| missing.tell(terminal));
         }
-        let stored = outcome.stored().and_then(|stored| opened(store, stored));
-        match &outcome.result {
-            Ok(_) if printed > 0 => {}
+        let missing = match &outcome.result {
+            // Items that were printed as they came are all there were, whatever the answer has of them.
+            Ok(_) if printed > 0 && !self.all => None,
+            Ok(output) if self.all && pages::is_page(output) => output.lack.map(Missing::gone),
             Ok(output) => {
-                print_output(stored, &output.text, terminal);
+                let missing = result::print(output, format, store, terminal);
                 if let Some(hint) = pages::hint(output) {
                     terminal.error(&hint);
                 }
+                missing
             }
-            Err(failure) if printed > 0 => print_reason(failure, terminal),
-            Err(failure) => print_failure(failure, stored, terminal),
-        }
+            // It was called off for what is told at the end.
+            Err(failure) if failure.code == FailureCode::Cancelled && terminal.lost().is_some() => {
+                None
+            }
+            Err(failure) if printed > 0 => {
+                print_reason(failure, terminal);
+                None
+            }
+            Err(failure) => {
+                let stored = outcome.stored().and_then(|stored| opened(store, stored));
+                print_failure(failure, stored, terminal);
+                None
+            }
+        };
         for warning in &outcome.warnings {
             terminal.error(&format!("warning: {warning}"));
         }
+        missing.inspect(|missing| missing.tell(terminal))
     }
 
     fn print_refusal(&self, failure: &Failure, terminal: &Terminal) {
@@ -236,6 +255,14 @@ impl CallTool {
             Format::Json => terminal.line(&format!("{:#}", failure.envelope())),
             Format::Text => print_failure(failure, None, terminal),
         }
+    }
+}
+
+/// How a command ends whose one call came to this failure.
+pub(super) fn of_failure(failure: &Failure) -> Exit {
+    match failure.code {
+        FailureCode::InvalidArguments => Exit::Usage,
+        _ => Exit::Failed,
     }
 }
 
@@ -279,12 +306,6 @@ fn print_output(stored: Option<StoredFile>, text: &str, terminal: &Terminal) {
     }
 }
 
-/// The file of an output that the answer could not hold.
-fn opened(store: &Store, stored: &StoredOutput) -> Option<StoredFile> {
-    let opened = store.open(stored.id.as_str(), &Owner::Bearer);
-    opened.ok().map(|(file, bytes)| file.take(bytes))
-}
-
 /// The JSON object that `--json` names.
 pub(super) fn object(source: &str) -> anyhow::Result<Map<String, Value>> {
     let text = match source.strip_prefix('@') {
@@ -312,10 +333,11 @@ pub(super) fn bounded(reader: impl Read, name: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Waits for a call and prints its items meanwhile; says how many.
+/// Waits for a call and prints its items meanwhile; says how many. Where they are lost, it is called off.
 async fn printing(
     call: impl Future<Output = Outcome>,
     items: Option<mpsc::Receiver<String>>,
+    cancel: &CancellationToken,
     terminal: &Terminal,
 ) -> (Outcome, usize) {
     let Some(mut items) = items else {
@@ -326,6 +348,9 @@ async fn printing(
         printed += 1;
         terminal.erase_status();
         terminal.line(&item);
+        if terminal.lost().is_some() {
+            cancel.cancel();
+        }
     };
     tokio::pin!(call);
     let outcome = loop {
@@ -364,14 +389,4 @@ fn whole(outcome: &Outcome, store: &Store) -> Value {
     object["timing"] = outcome.timing.to_json();
     object["warnings"] = json!(outcome.warnings);
     object
-}
-
-/// The whole output as text, unless it is longer than is good for one JSON value.
-fn stored_text(outcome: &Outcome, store: &Store) -> Option<String> {
-    let stored = outcome
-        .stored()
-        .filter(|stored| stored.bytes <= MAX_STORED_TEXT && stored.is_whole())?;
-    let mut bytes = Vec::new();
-    opened(store, stored)?.read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use super::terminal::Terminal;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     /// It did what was asked: 0.
     Done,
-    /// It ran, and the answer is no: a tool failed, a file is not sound: 1.
+    /// It ran, and the answer is no: a tool failed, a file is not sound, or a part of the output is lost: 1.
     Failed,
     /// It could not run: a mistake on the command line or in the configuration: 2.
     Usage,
@@ -23,13 +25,31 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Prints what is wrong with the command line, or the help that was asked for.
-pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
-    // Nothing is left to do when the terminal itself is gone.
-    drop(error.print());
-    if error.use_stderr() {
-        Exit::Usage.into()
-    } else {
-        Exit::Done.into()
+impl Exit {
+    /// How the command ended that would have ended so, had all of its output been written; says what was not.
+    pub(super) fn having_printed(self, terminal: &Terminal) -> Self {
+        let Some(error) = terminal.lost() else {
+            return self;
+        };
+        terminal.error(&format!(
+            "error: the output could not be written: {error}\n\nhint: make room where it goes, or send it elsewhere; \
+             a tool that was called has run all the same"
+        ));
+        if self == Self::Done {
+            Self::Failed
+        } else {
+            self
+        }
     }
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+pub(super) fn of_usage(error: &clap::Error, terminal: &Terminal) -> Exit {
+    let printed = error.print();
+    if error.use_stderr() {
+        // Nothing is left to do when the terminal itself is gone.
+        return Exit::Usage;
+    }
+    terminal.written(printed);
+    Exit::Done.having_printed(terminal)
 }

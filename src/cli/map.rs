@@ -120,7 +120,7 @@ impl MapTool {
                 .map(|seconds| Duration::from_secs(seconds.get().into())),
         };
         let caller = Arc::new(RunnerCaller::new(runner, context));
-        let mapping = batch::map(&self.tool, items, caller, limits, cancel, result);
+        let mapping = batch::map(&self.tool, items, caller, limits, cancel.clone(), result);
         let mut progress = Bar::new(terminal, None);
         let showing = async {
             loop {
@@ -134,6 +134,9 @@ impl MapTool {
                 let Some(result) = result else { break };
                 progress.clear();
                 terminal.line(&result.to_json().to_string());
+                if terminal.lost().is_some() {
+                    cancel.cancel();
+                }
                 progress.advance(result.succeeded());
             }
             progress.clear();

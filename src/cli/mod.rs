@@ -21,6 +21,7 @@ mod map;
 mod pages;
 mod progress;
 mod reloading;
+mod result;
 mod runtime;
 mod schema;
 mod serve;
@@ -108,7 +109,7 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::new();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return exit::of_usage(&error),
+        Err(error) => return exit::of_usage(&error, &terminal).into(),
     };
     if let Command::Serve(serve) = &cli.command
         && serve.logs_json()
@@ -142,6 +143,7 @@ pub fn main() -> ExitCode {
         terminal.error(&format!("error: {error:#}"));
         Exit::Usage
     });
+    let exit = exit.having_printed(&terminal);
     logging::finish();
     exit.into()
 }

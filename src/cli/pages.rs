@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::terminal::Terminal;
 use crate::runner::Runner;
-use crate::tool::{CallContext, Outcome, Output};
+use crate::tool::{CallContext, Lack, LackUnit, Outcome, Output};
 
 /// The page that a result is; `None` where no page was cut.
 fn page(output: &Output) -> Option<(&Vec<Value>, &Value)> {
@@ -41,8 +41,13 @@ pub(super) fn finish(outcome: &mut Outcome) {
     }
 }
 
+/// Whether a result is a page, which lacks nothing that was asked for.
+pub(super) fn is_page(output: &Output) -> bool {
+    page(output).is_some()
+}
+
 /// Prints every item on a line of its own, page after page of the one run that gave `outcome`; says how many. A page that
-/// fails takes the place of the outcome.
+/// fails takes the place of the outcome; of a list that is printed to its end, the outcome says what it lacks.
 pub(super) async fn print_all(
     runner: &Runner,
     outcome: Outcome,
@@ -50,14 +55,25 @@ pub(super) async fn print_all(
     terminal: &Terminal,
 ) -> (Outcome, usize) {
     let (mut outcome, mut printed) = (outcome, 0);
+    // What memory did not have when the list was stored, and what no page can hold.
+    let first = outcome.result.as_ref().ok();
+    let found = first.and_then(Output::missing).map(|lack| lack.total);
+    let mut too_large = 0;
     loop {
         let Some((items, page)) = outcome.result.as_ref().ok().and_then(page) else {
             return (outcome, printed);
         };
+        too_large += page
+            .get("too_large")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
         for item in items {
             terminal.line(&item.to_string());
         }
         printed += items.len();
+        if terminal.lost().is_some() {
+            return (outcome, printed);
+        }
         let is_named = |name: &&str| page.get(*name).is_some();
         let largest = runner
             .catalog()
@@ -69,6 +85,15 @@ pub(super) async fn print_all(
             .map(|(name, from)| ((*name).to_owned(), page[*from].clone()))
             .collect();
         if next.len() < 2 {
+            let given = printed as u64;
+            let total = found.unwrap_or(given + too_large as u64);
+            if let Ok(output) = &mut outcome.result {
+                output.lack = (given < total).then_some(Lack {
+                    given,
+                    total,
+                    unit: LackUnit::Items,
+                });
+            }
             return (outcome, printed);
         }
         next.extend(largest.map(|largest| ("page_size".to_owned(), largest.into())));

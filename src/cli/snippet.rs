@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use url::Url;
 
 use super::clients::{Client, Server};
 use super::configuration::{self, DEFAULT_CONFIG, ReadOptions};
@@ -26,6 +27,15 @@ pub(super) struct Snippet {
 
 impl Snippet {
     pub(super) fn run(self, terminal: &Terminal) -> anyhow::Result<Exit> {
+        if let Some(url) = self.url.as_deref()
+            && !is_address(url)
+        {
+            terminal.error(&format!(
+                "error: `{url}` is no address of a server\n\nhint: it begins with `http://` or `https://`, as \
+                 `http://127.0.0.1:3000/mcp` does"
+            ));
+            return Ok(Exit::Usage);
+        }
         let Some(loaded) = configuration::load_to_look(&self.config, &self.read, terminal)? else {
             return Ok(Exit::Usage);
         };
@@ -42,4 +52,10 @@ impl Snippet {
         terminal.print(&snippet);
         Ok(Exit::Done)
     }
+}
+
+/// Whether clients find a server at `url`: a parser of URLs forgives spaces and line breaks, which clients do not.
+fn is_address(url: &str) -> bool {
+    let is_clean = !url.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_clean && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

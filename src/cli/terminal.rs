@@ -1,7 +1,8 @@
 //! Where commands print.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::logging;
@@ -13,7 +14,7 @@ const ERASED_LINE: &str = "\r\x1b[2K";
 const LONGEST_PIECE: u64 = 64 * 1024;
 
 /// Standard output for results, standard error for everything else. A reader that has gone away, as `head`
-/// does, is no error.
+/// does, is no error; anything else that keeps a result from being written is remembered, see [`Terminal::lost`].
 ///
 /// What scripts print and what files say may hold control sequences, which can rewrite what a terminal shows or
 /// type for its user. A terminal gets them spelled out; a pipe or a file gets every byte as it is.
@@ -23,6 +24,8 @@ pub(super) struct Terminal {
     is_interactive: bool,
     /// Whether a status line is on the screen.
     has_status: AtomicBool,
+    /// Why no result is written any more: what comes after a hole would pass for the whole.
+    broken: OnceLock<io::Error>,
 }
 
 impl Terminal {
@@ -34,6 +37,7 @@ impl Terminal {
             color: wanted && is_interactive,
             is_interactive,
             has_status: AtomicBool::new(false),
+            broken: OnceLock::new(),
             spells_out_results: io::stdout().is_terminal(),
         }
     }
@@ -79,36 +83,39 @@ impl Terminal {
     /// Prints a part of the result.
     pub(super) fn print(&self, text: &str) {
         let text = shown(text, self.spells_out_results);
-        let mut stdout = io::stdout().lock();
-        drop(
-            stdout
-                .write_all(text.as_bytes())
-                .and_then(|()| stdout.flush()),
-        );
+        self.write(|stdout| stdout.write_all(text.as_bytes()));
     }
 
     /// Prints a part of the result as `source` has it.
     pub(super) fn copy(&self, mut source: impl io::Read) {
-        let mut stdout = io::stdout().lock();
-        if !self.spells_out_results {
-            drop(io::copy(&mut source, &mut stdout).and_then(|_| stdout.flush()));
-            return;
-        }
-        let mut lines = io::BufReader::new(source);
-        let mut line = Vec::new();
-        // A line without an end is taken in pieces, so that none is held whole.
-        while (&mut lines)
-            .take(LONGEST_PIECE)
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|read| read > 0)
-        {
-            let text = String::from_utf8_lossy(&line);
-            if stdout.write_all(shown(&text, true).as_bytes()).is_err() {
-                return;
+        self.write(|stdout| {
+            if self.spells_out_results {
+                spell_out(source, stdout)
+            } else {
+                io::copy(&mut source, stdout).map(|_| ())
             }
-            line.clear();
+        });
+    }
+
+    /// Notes what came of writing a result in some other way.
+    pub(super) fn written(&self, written: io::Result<()>) {
+        if let Err(error) = written.and_then(|()| io::stdout().flush()) {
+            // The first error is the one to tell.
+            drop(self.broken.set(error));
         }
-        drop(stdout.flush());
+    }
+
+    /// Why results are lost, where a part of them could not be written though somebody waits for it.
+    pub(super) fn lost(&self) -> Option<&io::Error> {
+        let error = self.broken.get();
+        error.filter(|error| error.kind() != ErrorKind::BrokenPipe)
+    }
+
+    fn write(&self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) {
+        if self.broken.get().is_none() {
+            let mut stdout = io::stdout().lock();
+            self.written(write(&mut stdout));
+        }
     }
 
     /// Prints a line for the person; where the whole log is JSON, it is a line of that.
@@ -135,6 +142,23 @@ impl Terminal {
         let mut stderr = io::stderr().lock();
         drop(writeln!(stderr, "{}", text.trim_end()));
     }
+}
+
+/// Writes what `source` has, for the eyes of a person.
+fn spell_out(source: impl io::Read, stdout: &mut impl Write) -> io::Result<()> {
+    let mut lines = io::BufReader::new(source);
+    let mut line = Vec::new();
+    // A line without an end is taken in pieces, so that none is held whole.
+    while (&mut lines)
+        .take(LONGEST_PIECE)
+        .read_until(b'\n', &mut line)?
+        > 0
+    {
+        let text = String::from_utf8_lossy(&line);
+        stdout.write_all(shown(&text, true).as_bytes())?;
+        line.clear();
+    }
+    Ok(())
 }
 
 fn shown(text: &str, spells_out: bool) -> Cow<'_, str> {

@@ -39,6 +39,7 @@ pub(super) fn call_context(context: &RequestContext<RoleServer>) -> CallContext 
         started: None,
         gate: None,
         tape: Tape::default(),
+        takes_all: false,
     }
 }
 

@@ -15,8 +15,8 @@ use super::answer::Answer;
 use super::stored_list::StoredList;
 use crate::store::{ItemPage, ItemsError, ItemsWanted, ListShape, NoList, ReadError, Store};
 use crate::tool::{
-    Call, Failure, FailureCode, Output, OutputFormat, OutputId, OutputRules, PageRequest,
-    PageRules, StoredOutput,
+    Call, Failure, FailureCode, Lack, LackUnit, Output, OutputFormat, OutputId, OutputRules,
+    PageRequest, PageRules, StoredOutput,
 };
 
 /// How long a disk gets to take a list that was short enough for memory.
@@ -133,17 +133,21 @@ impl Pages {
                 Err(error) => return no_pages(asked, output, &error, warnings),
             }
         }
+        let lack = output.missing();
         match output.structured {
-            Some(Value::Array(items)) => Box::pin(self.keep(asked, items, list, warnings)).await,
+            Some(Value::Array(items)) => {
+                Box::pin(self.keep(asked, items, lack, list, warnings)).await
+            }
             _ => no_pages(asked, output, &NoList::SomethingElse.into(), warnings),
         }
     }
 
-    /// Stores a list that is in memory, where it is not stored yet, and gives its first page.
+    /// Stores a list that is in memory, as far as it is, where it is not stored yet, and gives its first page.
     async fn keep(
         &self,
         asked: Asked<'_>,
         items: Vec<Value>,
+        lack: Option<Lack>,
         list: &StoredList,
         warnings: &mut Vec<String>,
     ) -> Result<Output, Failure> {
@@ -161,19 +165,31 @@ impl Pages {
             match self.read(asked, id.as_str(), Some(ListShape::Array)).await {
                 Ok(page) => {
                     let page = checked(asked, page)?;
-                    return Ok(shown(asked, &page, Some(&id), warnings));
+                    return Ok(Output {
+                        lack,
+                        ..shown(asked, &page, Some(&id), warnings)
+                    });
                 }
                 Err(error) => problem = error.to_string(),
             }
             list.forget(&id);
         }
-        let page = from_memory(asked, items);
+        let found = lack.map_or(items.len() as u64, |lack| lack.total);
+        let page = from_memory(asked, items, found);
         let rest = page.next_offset.map_or_else(
             || "all items are in this answer".to_owned(),
             |next| format!("the {} items after these cannot be had", page.total - next),
         );
         warnings.push(format!("no pages could be kept ({problem}): {rest}"));
-        Ok(shown(asked, &page, None, warnings))
+        let lack = page.next_offset.map(|given| Lack {
+            given,
+            total: found,
+            unit: LackUnit::Items,
+        });
+        Ok(Output {
+            lack,
+            ..shown(asked, &page, None, warnings)
+        })
     }
 
     async fn write(&self, asked: Asked<'_>, items: &[Value]) -> Result<OutputId, String> {
@@ -226,10 +242,9 @@ fn whole(asked: Asked<'_>, output: &Output) -> Option<ItemPage> {
     })
 }
 
-/// What an answer can hold of a list that could not be stored: all of it, where that is no more than any answer may have,
-/// else a page.
-fn from_memory(asked: Asked<'_>, items: Vec<Value>) -> ItemPage {
-    let total = items.len() as u64;
+/// What an answer can hold of a list that could not be stored: all that memory has of the `total` items, where that is no
+/// more than any answer may have or the caller takes it all the same, else a page.
+fn from_memory(asked: Asked<'_>, items: Vec<Value>, total: u64) -> ItemPage {
     let lengths: Vec<usize> = items
         .iter()
         .map(|item| item.to_string().len() + SEPARATOR)
@@ -239,26 +254,27 @@ fn from_memory(asked: Asked<'_>, items: Vec<Value>) -> ItemPage {
         total,
         ..ItemPage::default()
     };
-    if lengths.iter().sum::<usize>() <= inline {
-        page.items = items;
-        return page;
+    page.items = items;
+    if lengths.iter().sum::<usize>() > inline && !asked.call.context.takes_all {
+        let most = usize::try_from(asked.request.size).unwrap_or(usize::MAX);
+        page.items.truncate(fitting(&lengths, inline).min(most));
     }
-    let mut left = inline;
-    let most = usize::try_from(asked.request.size).unwrap_or(usize::MAX);
-    let count = lengths
-        .iter()
-        .take(most)
-        .take_while(|length| match left.checked_sub(**length) {
-            Some(rest) => {
-                left = rest;
-                true
-            }
-            None => false,
-        })
-        .count();
-    page.next_offset = Some(count as u64);
-    page.items = items.into_iter().take(count).collect();
+    let count = page.items.len() as u64;
+    page.next_offset = (count < total).then_some(count);
     page
+}
+
+/// How many of the first items fit in so many bytes.
+fn fitting(lengths: &[usize], bytes: usize) -> usize {
+    let mut left = bytes;
+    let fits = |length: &&usize| match left.checked_sub(**length) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    lengths.iter().take_while(fits).count()
 }
 
 /// A page as the answer to a call.

@@ -72,6 +72,8 @@ pub struct CallContext {
     pub gate: Option<Gate>,
     /// Keeps what is printed, for whoever has to know it before the call ends.
     pub tape: Tape,
+    /// Whether a list that cannot be stored is given as far as memory has it, however long a page may be.
+    pub takes_all: bool,
 }
 
 impl CallContext {

@@ -60,7 +60,7 @@ pub use limits::{
     BucketUse, Groups, KeyLimits, OnLimit, Rate, RateLimit, RunnerLimits, ToolLimits,
 };
 pub use name::{InvalidToolName, ToolName};
-pub use outcome::{Outcome, Output, Timing};
+pub use outcome::{Lack, LackUnit, Outcome, Output, Timing};
 pub use paging::{PageRequest, PageRules};
 pub use parameter::{Parameter, ParameterType, Parameters};
 pub use progress::{Progress, ProgressReports, ProgressSink};

@@ -52,6 +52,46 @@ pub struct Output {
     pub is_cut: bool,
     /// The stored list that the text is a page of.
     pub list: Option<OutputId>,
+    /// What is left out of the text, or of the list of items, where the tool's rules ask for all of it.
+    pub lack: Option<Lack>,
+}
+
+impl Output {
+    /// What neither the text nor the JSON has: unless `stored` has it, it is gone.
+    pub fn missing(&self) -> Option<Lack> {
+        let is_missing = |lack: &Lack| lack.unit == LackUnit::Items || self.structured.is_none();
+        self.lack.filter(is_missing)
+    }
+}
+
+/// How much an answer has of what it should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// What it has, in units.
+    pub given: u64,
+    /// What there was, in units.
+    pub total: u64,
+    /// What is counted.
+    pub unit: LackUnit,
+}
+
+/// What is counted of an answer that lacks a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LackUnit {
+    /// Bytes of text.
+    Bytes,
+    /// Items of a list.
+    Items,
+}
+
+impl LackUnit {
+    /// The unit as it stands behind a figure.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Items => "items",
+        }
+    }
 }
 
 /// How long a call took.

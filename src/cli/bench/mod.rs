@@ -29,7 +29,7 @@ use super::exit::Exit;
 use super::terminal::Terminal;
 use super::{Format, arguments, call, logging, runtime};
 use crate::runner::Runner;
-use crate::tool::{Catalog, Tool};
+use crate::tool::{Catalog, Failure, Tool};
 
 /// A throughput of this share of the tool's rate is taken to be bounded by it.
 const CLOSE: f64 = 0.8;
@@ -77,7 +77,7 @@ enum Report {
     /// One load under the limits of the file.
     Load(Box<Measured>),
     /// The first call has failed, so there is nothing to measure.
-    Useless(String),
+    Useless(Box<Failure>),
 }
 
 impl Bench {
@@ -153,8 +153,7 @@ impl Bench {
         match subject.call().await.map(|outcome| outcome.result) {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) | Err(failure) => {
-                let code = failure.code.code();
-                return Report::Useless(format!("{code}: {}", failure.message));
+                return Report::Useless(Box::new(failure));
             }
         }
         let duration = Duration::from_secs_f64(self.duration);
@@ -180,12 +179,13 @@ impl Bench {
 
     fn print(&self, report: &Report, known: &Known, terminal: &Terminal) -> Exit {
         match (report, self.format) {
-            (Report::Useless(why), _) => {
+            (Report::Useless(failure), _) => {
+                let (code, why) = (failure.code.code(), &failure.message);
                 terminal.error(&format!(
-                    "error: the first call of `{}` failed, so there is nothing to measure: {why}",
+                    "error: the first call of `{}` failed, so there is nothing to measure: {code}: {why}",
                     self.tool
                 ));
-                return Exit::Failed;
+                return call::of_failure(failure);
             }
             (Report::Load(measured), Format::Json) => {
                 terminal.line(&format!("{:#}", measured.to_json()));

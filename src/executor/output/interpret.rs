@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::json::{BrokenJson, parse};
 use super::{Captured, Kept, Lines, excerpt, jsonl};
-use crate::tool::{Failure, FailureCode, OnOverflow, Output, OutputFormat, OutputRules};
+use crate::tool::{
+    Failure, FailureCode, Lack, LackUnit, OnOverflow, Output, OutputFormat, OutputRules,
+};
 
 /// What was made of a script's output.
 #[derive(Debug)]
@@ -62,6 +64,11 @@ pub(in crate::executor) fn interpret(
     };
     let result = match structured {
         Ok(structured) => Ok(Output {
+            lack: (shown.left_out > 0 && wants_all(rules)).then_some(Lack {
+                given: total - shown.left_out,
+                total,
+                unit: LackUnit::Bytes,
+            }),
             is_cut: shown.left_out > 0,
             is_mcp_result: rules.format == OutputFormat::Mcp,
             structured,
@@ -74,6 +81,11 @@ pub(in crate::executor) fn interpret(
             .stored(kept.output().cloned())),
     };
     Interpreted { result, warnings }
+}
+
+/// Whether a part that is left out is missed.
+pub(super) fn wants_all(rules: &OutputRules) -> bool {
+    rules.on_overflow == OnOverflow::Spill
 }
 
 /// Whether bytes that are kept are no UTF-8.

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::interpret::{Interpreted, check, not_whole, replaced, too_large};
+use super::interpret::{Interpreted, check, not_whole, replaced, too_large, wants_all};
 use super::items::{BrokenLine, Lines};
 use super::{Captured, Kept, excerpt};
-use crate::tool::{Failure, FailureCode, OnOverflow, Output, OutputRules};
+use crate::tool::{Failure, FailureCode, Lack, LackUnit, OnOverflow, Output, OutputRules};
 
 /// Makes a list of the items of a stream that has ended by itself.
 pub(super) fn interpret(
@@ -27,6 +27,7 @@ pub(super) fn interpret(
         stored: kept.output().cloned(),
         is_cut,
         list: None,
+        lack: None,
     };
     let refused = |failure: Failure| {
         let failure = with_items(failure, lines, captured, rules);
@@ -47,7 +48,15 @@ pub(super) fn interpret(
             lines.found,
             rules.max_bytes
         ));
-        Ok(output(Some(Value::Array(first)), true))
+        let lack = wants_all(rules).then_some(Lack {
+            given: first.len() as u64,
+            total: lines.found,
+            unit: LackUnit::Items,
+        });
+        Ok(Output {
+            lack,
+            ..output(Some(Value::Array(first)), true)
+        })
     } else {
         let all = Value::Array(lines.within(usize::MAX));
         match check(&all, rules) {
