@@ -219,16 +219,21 @@ fn a_client_of_the_current_revision_needs_no_handshake() {
     assert_eq!(without["error"]["code"], -32602, "{without}");
 }
 
-#[test]
-fn a_signal_ends_the_server_with_its_calls() {
-    let mut client = LineClient::greeted(TOOLS);
-    client.call(1, "hang");
-    let pids = pids(&client);
+/// Asks the server to stop.
+fn stop(client: &LineClient) {
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&client.child),
         rustix::process::Signal::TERM,
     )
     .unwrap();
+}
+
+#[test]
+fn a_signal_ends_the_server_with_its_calls() {
+    let mut client = LineClient::greeted(TOOLS);
+    client.call(1, "hang");
+    let pids = pids(&client);
+    stop(&client);
     assert!(client.child.wait().unwrap().success());
     eventually("the tree is gone", || {
         (!pids.iter().copied().any(is_alive)).then_some(())
@@ -257,14 +262,14 @@ fn what_was_read_before_the_end_of_the_input_is_answered_once() {
     let all: Vec<u64> = (1..=100).collect();
     for tool in ["hi", "wait"] {
         let mut client = LineClient::greeted(TOOLS);
-        let calls: String = all
+        let calls: Vec<_> = all
             .iter()
             .map(|id| {
-                let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool}});
-                format!("{call}\n")
+                json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool}})
+                    .to_string()
             })
             .collect();
-        client.raw(calls.as_bytes());
+        client.raw((calls.join("\n") + "\n").as_bytes());
         drop(client.input.take());
         assert_eq!(last_answers(&mut client), all, "`{tool}`");
         assert!(client.child.wait().unwrap().success());
@@ -282,10 +287,7 @@ fn calls_are_answered_when_the_server_is_asked_to_stop() {
     // Read in order: when this is answered, all before it have been read.
     client.send(&json!({"jsonrpc": "2.0", "id": 41, "method": "ping"}));
     assert_eq!(client.receive()["id"], 41);
-    let stopped = std::process::Command::new("kill")
-        .arg(client.child.id().to_string())
-        .status();
-    assert!(stopped.unwrap().success());
+    stop(&client);
     assert_eq!(last_answers(&mut client), (1..=40).collect::<Vec<u64>>());
 }
 
