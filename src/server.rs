@@ -28,6 +28,9 @@ pub use self::access::{AuthError, change_access};
 /// How long open connections may take to close after the last answer.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// How long a client on standard input and output may take to read its last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 /// Where clients come from.
 #[derive(Clone, Debug)]
 pub enum Listen {
@@ -191,6 +194,10 @@ impl App {
         let runner = Arc::clone(&self.runner);
         let store = runner.store().clone();
         drop(spawn_blocking(move || store.clean()));
+        let closing = match self.bound {
+            Bound::Stdio(_) => LAST_ANSWERS,
+            Bound::Http(_) => CLOSING,
+        };
         let serving = match self.bound {
             Bound::Stdio(figures) => {
                 if let Some(Http(listener, _, options)) = figures {
@@ -219,6 +226,7 @@ impl App {
             access,
             serving,
             stop,
+            closing,
         }
     }
 }
@@ -267,6 +275,8 @@ pub struct Running {
     access: Access,
     serving: JoinHandle<Result<(), ServeError>>,
     stop: CancellationToken,
+    /// How long open connections may take to close.
+    closing: Duration,
 }
 
 /// What was left when a server had stopped.
@@ -292,7 +302,12 @@ impl Running {
     /// # Errors
     /// When it ended because something broke.
     pub async fn ended(&mut self) -> Result<Ended, ServeError> {
-        (&mut self.serving).await??;
+        tokio::select! {
+            biased;
+            ended = &mut self.serving => ended??,
+            // The client has left, and what it asked for is still to be answered.
+            () = self.stop.cancelled() => {}
+        }
         Ok(Ended::ClientGone)
     }
 
@@ -307,7 +322,7 @@ impl Running {
         self.stop.cancel();
         if !self.serving.is_finished() {
             let abort = self.serving.abort_handle();
-            if timeout(CLOSING, self.serving).await.is_err() {
+            if timeout(self.closing, self.serving).await.is_err() {
                 // An event stream that a client holds open has no end of its own.
                 abort.abort();
             }

@@ -230,6 +230,37 @@ fn headers_are_bounded_in_size_and_number() {
 }
 
 #[test]
+fn a_request_that_names_its_host_or_origin_twice_is_refused() {
+    let server = server();
+    let ask = |request: &str, headers: &str| {
+        let mut connection = Raw::connect(&server.url);
+        let (head, body) = (head(request), call("hi").to_string());
+        connection.send(format!(
+            "{head}{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        connection.read_to_end()
+    };
+    let local = "origin: http://localhost:1\r\n";
+    for request in ["POST /mcp", "POST /mcp/", "GET /metrics", "GET /status"] {
+        for (headers, name) in [
+            ("host: evil.example\r\n", "Host"),
+            ("host: 127.0.0.1\r\n", "Host"),
+            (
+                "origin: http://localhost:1\r\norigin: https://evil.example\r\n",
+                "Origin",
+            ),
+        ] {
+            let answer = ask(request, headers);
+            assert_eq!(status(&answer), 400, "{request} {headers}: {answer}");
+            let why = format!("a request has one `{name}` header, and this one has more");
+            assert!(answer.contains(&why), "{answer}");
+        }
+        assert_eq!(status(&ask(request, local)), 200, "{request}");
+    }
+}
+
+#[test]
 fn only_the_endpoint_itself_is_the_endpoint() {
     let server = server();
     for (request, expected) in [

@@ -6,10 +6,11 @@
 mod support;
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::lines::LineClient;
 use tokio::time::Instant;
 
@@ -218,18 +219,82 @@ fn a_client_of_the_current_revision_needs_no_handshake() {
     assert_eq!(without["error"]["code"], -32602, "{without}");
 }
 
-#[test]
-fn a_signal_ends_the_server_with_its_calls() {
-    let mut client = LineClient::greeted(TOOLS);
-    client.call(1, "hang");
-    let pids = pids(&client);
+/// Asks the server to stop.
+fn stop(client: &LineClient) {
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&client.child),
         rustix::process::Signal::TERM,
     )
     .unwrap();
+}
+
+#[test]
+fn a_signal_ends_the_server_with_its_calls() {
+    let mut client = LineClient::greeted(TOOLS);
+    client.call(1, "hang");
+    let pids = pids(&client);
+    stop(&client);
     assert!(client.child.wait().unwrap().success());
     eventually("the tree is gone", || {
         (!pids.iter().copied().any(is_alive)).then_some(())
     });
+}
+
+/// The ids of all answers until the output ends, in order.
+fn last_answers(client: &mut LineClient) -> Vec<u64> {
+    let mut text = String::new();
+    client.output.read_to_string(&mut text).unwrap();
+    let mut ids: Vec<_> = text
+        .lines()
+        .map(|line| {
+            let answer: Value = serde_json::from_str(line).unwrap();
+            answer["id"]
+                .as_u64()
+                .unwrap_or_else(|| panic!("no answer: {line}"))
+        })
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn what_was_read_before_the_end_of_the_input_is_answered_once() {
+    let all: Vec<u64> = (1..=100).collect();
+    for tool in ["hi", "wait"] {
+        let mut client = LineClient::greeted(TOOLS);
+        let calls: Vec<_> = all
+            .iter()
+            .map(|id| {
+                json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool}})
+                    .to_string()
+            })
+            .collect();
+        client.raw((calls.join("\n") + "\n").as_bytes());
+        drop(client.input.take());
+        assert_eq!(last_answers(&mut client), all, "`{tool}`");
+        assert!(client.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn calls_are_answered_when_the_server_is_asked_to_stop() {
+    let mut client = LineClient::greeted(TOOLS);
+    client.call(1, "hang");
+    drop(pids(&client));
+    for id in 2..=40 {
+        client.call(id, "wait");
+    }
+    // Read in order: when this is answered, all before it have been read.
+    client.send(&json!({"jsonrpc": "2.0", "id": 41, "method": "ping"}));
+    assert_eq!(client.receive()["id"], 41);
+    stop(&client);
+    assert_eq!(last_answers(&mut client), (1..=40).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_refusal_of_the_first_line_is_written_although_nothing_follows() {
+    let mut client = LineClient::start(TOOLS);
+    client.send_line("{not json");
+    drop(client.input.take());
+    assert_eq!(client.receive()["error"]["code"], -32700);
 }

@@ -3,6 +3,7 @@
 //! This room knows texts and byte ranges only. It never decides what is a mistake;
 //! the passes of `config` do, and the templates of `tool`.
 
+mod mask;
 mod render;
 mod report;
 mod source;

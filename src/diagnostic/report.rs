@@ -80,11 +80,15 @@ impl Diagnostics {
 
     /// The report for people: each problem with its lines and a caret, then the summary.
     /// Warnings that say the same of several places are shown once, with their number.
-    /// Empty when there is no problem.
+    /// Secrets that the lines spell out are hidden. Empty when there is no problem.
     pub fn render(&self, source: &Source, color: bool) -> String {
         let mut text = String::new();
+        if self.is_empty() {
+            return text;
+        }
+        let shown = source.masked();
         for (problem, others) in self.grouped() {
-            text.push_str(&render::problem(problem, others, source, color));
+            text.push_str(&render::problem(problem, others, &shown, color));
             text.push('\n');
         }
         if let Some(summary) = self.summary() {

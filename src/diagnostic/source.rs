@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mask::masked;
+
 /// A range of bytes in a [`Source`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -64,6 +66,14 @@ impl Source {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The same with its secrets hidden, each place where it was.
+    pub(super) fn masked(&self) -> Self {
+        Self {
+            text: masked(&self.text).into(),
+            ..self.clone()
+        }
     }
 
     /// The byte itself, or the first of the character it lies in; the end when past it.

@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use tokio::time::{Instant, sleep};
 
 use crate::store::private_file;
@@ -118,6 +118,7 @@ impl Database {
                 .acquire_timeout(PATIENCE)
                 .idle_timeout(None)
                 .max_lifetime(None)
+                .after_release(|connection, _| Box::pin(is_sound(connection)))
                 .connect_with(options)
         };
         let durable = pool(options.clone().synchronous(SqliteSynchronous::Full), 2).await?;
@@ -131,6 +132,15 @@ impl Database {
         self.passing.close().await;
         self.durable.close().await;
     }
+}
+
+/// Whether a connection may be used again. On a full disk, and after other errors that it names, `SQLite` has undone a
+/// transaction by itself, the rollback finds none, and the connection is taken for one inside a transaction for ever:
+/// it would refuse to begin another.
+async fn is_sound(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The answer comes after the rollback, which is only put in line when a transaction is dropped.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Whether another runner is at it just now. The switch to a write-ahead log does not wait for `busy_timeout`: it tells
@@ -180,5 +190,40 @@ mod tests {
                 database.unwrap().unwrap();
             }
         }
+    }
+
+    /// What happens on a full disk, whose error undoes the transaction just so.
+    #[tokio::test]
+    async fn a_transaction_that_the_database_undid_is_the_only_one_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).await.unwrap();
+        sqlx::raw_sql(
+            "CREATE TABLE room (free INTEGER);
+             CREATE TRIGGER full BEFORE INSERT ON room WHEN NEW.free = 0
+             BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END",
+        )
+        .execute(&database.durable)
+        .await
+        .unwrap();
+        let insert = async |pool: &SqlitePool, free: i64| -> Result<(), sqlx::Error> {
+            let mut step = pool.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("INSERT INTO room VALUES (?)")
+                .bind(free)
+                .execute(&mut *step)
+                .await?;
+            step.commit().await
+        };
+        for pool in [&database.durable, &database.passing] {
+            for _ in 0..5 {
+                let error = insert(pool, 0).await.unwrap_err().to_string();
+                assert!(error.ends_with("disk full"), "{error}");
+                insert(pool, 1).await.unwrap();
+            }
+        }
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM room")
+            .fetch_one(&database.durable)
+            .await
+            .unwrap();
+        assert_eq!(rows, 10);
     }
 }

@@ -3,7 +3,7 @@
 use runner::tool::FailureCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, nothing, one};
+use crate::world::{Place, World, nothing, one};
 
 #[tokio::test]
 async fn a_tool_that_may_only_read_cannot_write_in_postgres() {
@@ -258,4 +258,65 @@ async fn a_long_answer_is_stored_and_can_be_read_on() {
             + 2;
         assert_eq!(stored.total, length as u64);
     }
+}
+
+#[tokio::test]
+async fn a_value_too_long_to_be_held_is_refused_before_it_is_copied() {
+    let tools = one("", "query: \"SELECT 1 AS one, t.long AS long FROM t\"");
+    let tables = "CREATE TABLE t(long text)";
+    for world in World::both(tables, &tools).await {
+        let is_sqlite = matches!(world.place, Place::Sqlite(_));
+        let fill = if is_sqlite {
+            "INSERT INTO t VALUES (replace(hex(zeroblob(10000000)), '00', 'ab')) RETURNING 'ok'"
+        } else {
+            "INSERT INTO t VALUES (repeat('ab', 10000000)) RETURNING 'ok'"
+        };
+        world.look(fill).await;
+        for _ in 0..2 {
+            let failure = world.failure(nothing()).await;
+            assert_eq!(failure.code, FailureCode::OutputTooLarge, "{failure:?}");
+            // PostgreSQL sends it as JSON, with its quotes.
+            let bytes = if is_sqlite { 20_000_000 } else { 20_000_002 };
+            assert_eq!(
+                failure.message,
+                format!(
+                    "a row of `t` is longer than the 16777216 bytes allowed: its column `long` alone has {bytes}"
+                )
+            );
+            assert_eq!(failure.data["column"], "long");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_statement_wrote_whose_rows_are_too_long_is_told() {
+    let sqlite = one(
+        "",
+        "read_only: false, query: \"INSERT INTO t VALUES (1) RETURNING zeroblob(20000000) AS long\"",
+    );
+    let world = World::sqlite("CREATE TABLE t(a int)", &sqlite).await;
+    let failure = world.failure(nothing()).await;
+    assert_eq!(failure.code, FailureCode::OutputTooLarge, "{failure:?}");
+    assert_eq!(
+        failure.remediation.as_deref(),
+        Some(
+            "what the query wrote stays written; ask for a part of the column, or raise `output.max_bytes`"
+        )
+    );
+    assert_eq!(world.look("SELECT count(*) || '' FROM t").await, "1");
+
+    let postgres = one(
+        "",
+        "read_only: false, query: \"INSERT INTO t VALUES (1) RETURNING repeat('ab', 10000000) AS long\"",
+    );
+    let Some(world) = World::postgres("CREATE TABLE t(a int)", &postgres).await else {
+        return;
+    };
+    let failure = world.failure(nothing()).await;
+    assert_eq!(failure.code, FailureCode::OutputTooLarge, "{failure:?}");
+    assert_eq!(
+        failure.remediation.as_deref(),
+        Some("ask for a part of the column, such as with `substr`, or raise `output.max_bytes`")
+    );
+    assert_eq!(world.look("SELECT count(*)::text FROM t").await, "0");
 }

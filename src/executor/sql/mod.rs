@@ -280,7 +280,7 @@ async fn work(
         let (pool, others, budget) = (&pool, &others, &budget);
         async move {
             let column = job.group_by.clone();
-            let mut rows = Rows::kept(Arc::clone(budget), column, sql.max_rows);
+            let mut rows = Rows::kept(Arc::clone(budget), column, rules, sql.max_rows);
             let ended = pool.run(job, &mut rows, others).await;
             if ended.is_err() {
                 others.cancel();

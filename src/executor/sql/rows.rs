@@ -12,9 +12,14 @@ use super::trouble::Trouble;
 use crate::executor::output::{Recorded, Recording};
 use crate::tool::{OutputFormat, OutputRules};
 
+/// The most bytes of one row, where `output.max_bytes` is not more: a row is held in memory before it goes anywhere.
+const LONGEST: usize = 16 << 20;
+
 /// The rows of one statement as they come.
 pub(super) struct Rows {
     out: Out,
+    /// The most bytes of one row.
+    longest: usize,
     /// The names of the columns as JSON, with the colon behind each.
     keys: Vec<Vec<u8>>,
     /// Rows given back at most.
@@ -71,6 +76,7 @@ impl Rows {
                 written: 0,
                 as_lines: rules.format == OutputFormat::Jsonl,
             },
+            rules,
             max_rows,
         )
     }
@@ -79,6 +85,7 @@ impl Rows {
     pub(super) fn kept(
         budget: Arc<AtomicUsize>,
         column: Option<String>,
+        rules: &OutputRules,
         max_rows: NonZeroU32,
     ) -> Self {
         Self::new(
@@ -88,13 +95,15 @@ impl Rows {
                 index: None,
                 groups: IndexMap::new(),
             },
+            rules,
             max_rows,
         )
     }
 
-    const fn new(out: Out, max_rows: NonZeroU32) -> Self {
+    fn new(out: Out, rules: &OutputRules, max_rows: NonZeroU32) -> Self {
         Self {
             out,
+            longest: rules.max_bytes.max(LONGEST),
             keys: Vec::new(),
             most: max_rows.get(),
             count: 0,
@@ -130,10 +139,11 @@ impl Rows {
         Ok(())
     }
 
-    /// Takes a row, whose cells `cell` writes as JSON. `false` when no more are wanted.
+    /// Takes a row, whose cells `cell` writes as JSON where they are not longer than the bytes it is told there is room
+    /// for. `false` when no more are wanted.
     pub(super) fn push(
         &mut self,
-        mut cell: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Trouble>,
+        mut cell: impl FnMut(usize, usize, &mut Vec<u8>) -> Result<(), Trouble>,
     ) -> Result<bool, Trouble> {
         if self.count >= self.most {
             self.is_more = true;
@@ -155,7 +165,15 @@ impl Rows {
             }
             self.row.extend_from_slice(key);
             let from = self.row.len();
-            cell(index, &mut self.row)?;
+            let room = self.longest.saturating_sub(from);
+            cell(index, room, &mut self.row).map_err(|trouble| match trouble {
+                Trouble::TooLong { bytes, .. } => Trouble::TooLong {
+                    bytes,
+                    column: column(key),
+                    longest: self.longest,
+                },
+                other => other,
+            })?;
             if grouped_by == Some(index) {
                 self.group.extend_from_slice(&self.row[from..]);
             }
@@ -290,6 +308,24 @@ impl Rows {
             warnings,
         }
     }
+}
+
+/// Whether a value of so many bytes is short enough, asked before it is copied.
+pub(super) fn fits(bytes: usize, room: usize) -> Result<(), Trouble> {
+    if bytes <= room {
+        return Ok(());
+    }
+    Err(Trouble::TooLong {
+        bytes,
+        column: String::new(),
+        longest: room,
+    })
+}
+
+/// The name of the column with that key.
+fn column(key: &[u8]) -> String {
+    let name = key.strip_suffix(b":").unwrap_or(key);
+    serde_json::from_slice(name).unwrap_or_default()
 }
 
 /// The name of a group: a text's own text, and anything else as JSON.

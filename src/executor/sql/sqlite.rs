@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::pool::{Held, Patience, options};
-use super::rows::Rows;
+use super::rows::{Rows, fits};
 use super::trouble::{Refusal, Trouble};
 use crate::tool::template::SqlValue;
 use crate::tool::{ParameterType, PoolRules, ValueError};
@@ -153,7 +153,7 @@ async fn execute(
             Some(Ok(Either::Left(done))) => affected += done.rows_affected(),
             Some(Ok(Either::Right(_))) if is_stopped || is_enough => {}
             Some(Ok(Either::Right(row))) => {
-                is_enough = match rows.push(|index, out| cell(&row, index, out)) {
+                is_enough = match rows.push(|index, room, out| cell(&row, index, room, out)) {
                     Ok(wants_more) => !wants_more,
                     Err(trouble) => break Err(trouble),
                 };
@@ -258,8 +258,9 @@ impl Bound {
     }
 }
 
-/// Writes a value as JSON. A blob is Base64; 0 and 1 in a column declared `BOOLEAN` are truth values.
-fn cell(row: &SqliteRow, index: usize, out: &mut Vec<u8>) -> Result<(), Trouble> {
+/// Writes a value as JSON where there is room for it. A blob is Base64; 0 and 1 in a column declared `BOOLEAN` are truth
+/// values.
+fn cell(row: &SqliteRow, index: usize, room: usize, out: &mut Vec<u8>) -> Result<(), Trouble> {
     let broken = |_| Trouble::Bug("a value of SQLite could not be read");
     let raw = |index| row.try_get_raw(index).map_err(|error| trouble(&error));
     let value: SqliteValueRef<'_> = raw(index)?;
@@ -284,18 +285,39 @@ fn cell(row: &SqliteRow, index: usize, out: &mut Vec<u8>) -> Result<(), Trouble>
             serde_json::Number::from_f64(number)
                 .map_or_else(|| Value::from(infinite(number)), Value::Number)
         }
-        "TEXT" => {
+        kind => {
             let bytes = <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(broken)?;
-            String::from_utf8_lossy(bytes).into()
-        }
-        _ => {
-            let bytes = <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(broken)?;
-            base64::engine::general_purpose::STANDARD
-                .encode(bytes)
-                .into()
+            fits(bytes.len(), room)?;
+            return if kind == "TEXT" {
+                text(bytes, out)
+            } else {
+                base64(bytes, out)
+            };
         }
     };
-    serde_json::to_writer(out, &json).map_err(|_| Trouble::Bug("a value could not be written"))
+    serde_json::to_writer(out, &json).map_err(|_| UNWRITTEN)
+}
+
+const UNWRITTEN: Trouble = Trouble::Bug("a value could not be written");
+
+/// Writes a text as JSON, without a copy of it in between.
+fn text(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Trouble> {
+    out.reserve(bytes.len() + 2);
+    serde_json::to_writer(out, &*String::from_utf8_lossy(bytes)).map_err(|_| UNWRITTEN)
+}
+
+/// Writes a blob as the text of its Base64, without a copy of it in between.
+fn base64(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Trouble> {
+    let length = base64::encoded_len(bytes.len(), true).ok_or(UNWRITTEN)?;
+    out.reserve(length + 2);
+    out.push(b'"');
+    let from = out.len();
+    out.resize(from + length, 0);
+    base64::engine::general_purpose::STANDARD
+        .encode_slice(bytes, &mut out[from..])
+        .map_err(|_| UNWRITTEN)?;
+    out.push(b'"');
+    Ok(())
 }
 
 fn infinite(number: f64) -> &'static str {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::pool::Held;
 use crate::executor::prepare::argument_error;
 use crate::executor::verdict::millis;
+use crate::tool::template::Dialect;
 use crate::tool::{Call, Failure, FailureCode, Sql, ValueError, spoken};
 
 /// Why a statement gave nothing.
@@ -24,6 +25,12 @@ pub(super) enum Trouble {
     Value(ValueError),
     /// The rows lack the column they are to be put together by.
     NoColumn(String),
+    /// A value makes its row longer than one may be.
+    TooLong {
+        column: String,
+        bytes: usize,
+        longest: usize,
+    },
     /// It was stopped, by us.
     Stopped,
     /// A bug of ours.
@@ -115,10 +122,34 @@ pub(super) fn failure(call: &Call, sql: &Sql, trouble: &Trouble, ran: Duration) 
             "a query of `{tool}` gives no column `{column}`, which `group_by` names"
         ))
         .remediation("mend `group_by` or the query in the file"),
+        Trouble::TooLong {
+            column,
+            bytes,
+            longest,
+        } => too_long(call, sql, column, *bytes, *longest),
         Trouble::Stopped => Failure::new(FailureCode::Cancelled, format!("`{tool}` was stopped")),
         Trouble::Bug(what) => super::blame(what),
     };
     failure.with("elapsed_ms", millis(ran))
+}
+
+fn too_long(call: &Call, sql: &Sql, column: &str, bytes: usize, longest: usize) -> Failure {
+    let is_kept = !sql.read_only && sql.database.dialect() == Dialect::Sqlite;
+    Failure::new(
+        FailureCode::OutputTooLarge,
+        format!(
+            "a row of `{}` is longer than the {longest} bytes allowed: its column `{column}` alone has {bytes}",
+            call.tool.name
+        ),
+    )
+    .remediation(if is_kept {
+        "what the query wrote stays written; ask for a part of the column, or raise `output.max_bytes`"
+    } else {
+        "ask for a part of the column, such as with `substr`, or raise `output.max_bytes`"
+    })
+    .with("column", column)
+    .with("bytes", bytes)
+    .with("max_bytes", longest)
 }
 
 fn refused(call: &Call, sql: &Sql, refusal: &Refusal) -> Failure {
@@ -134,8 +165,8 @@ fn refused(call: &Call, sql: &Sql, refusal: &Refusal) -> Failure {
     );
     if let Some(code) = &refusal.code {
         let name = match sql.database.dialect() {
-            crate::tool::template::Dialect::Postgres => "sqlstate",
-            crate::tool::template::Dialect::Sqlite => "sqlite_code",
+            Dialect::Postgres => "sqlstate",
+            Dialect::Sqlite => "sqlite_code",
         };
         failure = failure.with(name, code.as_str());
     }

@@ -13,7 +13,7 @@ use super::auth::{self, Access};
 use super::batches::{self, Batches};
 use super::body::{self, Bodies};
 use super::sessions::{self, Sessions};
-use super::{keep_alive, owners, panics};
+use super::{hosts, keep_alive, owners, panics};
 use crate::mcp::{Handler, client};
 
 /// The endpoint of the protocol.
@@ -49,6 +49,9 @@ impl Endpoint {
 
     /// Answers a request: who asks, and how much of it there is, comes before what it says.
     async fn answer(self: Arc<Self>, request: Request) -> Response {
+        if let Some(refusal) = hosts::said_twice(&request) {
+            return refusal;
+        }
         auth::admitted(&self.access, request, |request| {
             panics::answered(body::mended(&self.bodies, request, |request| {
                 sessions::within_the_bound(&self.sessions, request, |request| {

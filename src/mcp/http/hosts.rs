@@ -2,12 +2,16 @@
 
 use std::net::IpAddr;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::mcp::malformed;
 
 /// The names of this machine for itself.
 const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -68,13 +72,27 @@ impl Hosts {
     }
 }
 
+/// The answer to a request that names its host or its origin more than once: only one of them would be looked at, and
+/// another program on the way may have looked at the other (RFC 9112, section 3.2).
+pub(super) fn said_twice(request: &Request) -> Option<Response> {
+    let names = [(HOST, "Host"), (ORIGIN, "Origin")];
+    let (_, name) = names
+        .into_iter()
+        .find(|(header, _)| request.headers().get_all(header).iter().nth(1).is_some())?;
+    let why = format!("a request has one `{name}` header, and this one has more");
+    let error = malformed::error(malformed::INVALID_REQUEST, &why, &Value::Null);
+    Some((StatusCode::BAD_REQUEST, Json(error)).into_response())
+}
+
 /// Turns away what is addressed to another name, as the SDK does at the protocol's endpoint.
 pub(super) async fn refuse_other_names(
     State(hosts): State<Hosts>,
     request: Request,
     next: Next,
 ) -> Response {
-    if hosts.admit(&request) {
+    if let Some(refusal) = said_twice(&request) {
+        refusal
+    } else if hosts.admit(&request) {
         next.run(request).await
     } else {
         (StatusCode::FORBIDDEN, "this server has another name\n").into_response()

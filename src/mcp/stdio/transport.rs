@@ -57,8 +57,14 @@ pub(super) struct LineTransport<R, W> {
 }
 
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport<R, W> {
-    /// A transport that cancels `ended` when the input ends, or when the output cannot be written to any more.
-    pub(super) fn new(reader: R, writer: W, ended: CancellationToken) -> Self {
+    /// A transport that cancels `ended` when the input ends, or when the output cannot be written to any more, and
+    /// `written` when all that was said is written or cannot be.
+    pub(super) fn new(
+        reader: R,
+        writer: W,
+        ended: CancellationToken,
+        written: CancellationToken,
+    ) -> Self {
         let (lines, queued) = mpsc::channel(QUEUED);
         Self {
             reader: BufReader::with_capacity(64 * 1024, reader),
@@ -70,7 +76,7 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTr
             refusal: None,
             lines: Some(lines),
             unwritten: watch::Sender::new(0),
-            writing: tokio::spawn(write_lines(writer, queued, ended.clone())),
+            writing: tokio::spawn(write_lines(writer, queued, ended.clone(), written)),
             in_flight: InFlight::default(),
             ended,
             writer: PhantomData,
@@ -318,7 +324,9 @@ async fn write_lines<W: AsyncWrite + Unpin>(
     writer: W,
     queued: mpsc::Receiver<Line>,
     ended: CancellationToken,
+    written: CancellationToken,
 ) -> io::Result<()> {
+    let _told = written.drop_guard();
     let written = write_until_closed(writer, queued).await;
     if written.is_err() {
         ended.cancel();
@@ -350,12 +358,15 @@ mod tests {
     async fn exchange(input: Vec<u8>) -> (usize, Vec<Value>, bool) {
         let (near, mut far) = duplex(64 * 1024);
         let ended = CancellationToken::new();
-        let mut transport = LineTransport::new(io::Cursor::new(input), near, ended.clone());
+        let written = CancellationToken::new();
+        let input = io::Cursor::new(input);
+        let mut transport = LineTransport::new(input, near, ended.clone(), written.clone());
         let mut received = 0;
         while transport.receive().await.is_some() {
             received += 1;
         }
         transport.close().await.unwrap();
+        written.cancelled().await;
         drop(transport);
         let mut answers = String::new();
         far.read_to_string(&mut answers).await.unwrap();

@@ -6,16 +6,18 @@ use sqlx::{Row as _, ValueRef as _};
 
 use super::plan::Plan;
 use super::refusal::trouble;
+use crate::executor::sql::rows::fits;
 use crate::executor::sql::trouble::Trouble;
 
 /// Digits that every number of JSON keeps, whoever reads it.
 const EXACT_DIGITS: usize = 15;
 
-/// Writes the value of a column.
+/// Writes the value of a column where there is room for it.
 pub(super) fn write(
     row: &PgRow,
     index: usize,
     plan: &Plan,
+    room: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Trouble> {
     let value = row
@@ -25,6 +27,7 @@ pub(super) fn write(
         out.extend_from_slice(b"null");
         return Ok(());
     }
+    fits(value.as_bytes().map_or(0, <[u8]>::len), room)?;
     let kind = plan.columns[index].kind.as_str();
     if !plan.is_json {
         out.extend_from_slice(binary(&value, kind).to_string().as_bytes());
@@ -35,7 +38,8 @@ pub(super) fn write(
         .map_err(|_| Trouble::Bug("the server sent JSON that is no text"))?;
     match kind {
         "numeric" => out.extend_from_slice(number(text).to_string().as_bytes()),
-        "bytea" => out.extend_from_slice(Value::from(text).to_string().as_bytes()),
+        "bytea" => serde_json::to_writer(out, text)
+            .map_err(|_| Trouble::Bug("a value could not be written"))?,
         "numeric[]" => {
             let parsed = serde_json::from_str(text).unwrap_or(Value::Null);
             out.extend_from_slice(numbers(parsed).to_string().as_bytes());

@@ -102,7 +102,8 @@ impl Postgres {
             }
         };
         let end = match &ended {
-            Ok(Ended::Enough) => {
+            // More of it is on its way, which nobody wants.
+            Ok(Ended::Enough) | Err(Trouble::TooLong { .. }) => {
                 self.stop(process).await;
                 None
             }
@@ -257,7 +258,8 @@ impl Postgres {
                 // A row without columns is none.
                 Either::Right(_) if is_enough || plan.columns.is_empty() => {}
                 Either::Right(row) => {
-                    is_enough = !rows.push(|index, out| cell::write(&row, index, &plan, out))?;
+                    is_enough = !rows
+                        .push(|index, room, out| cell::write(&row, index, &plan, room, out))?;
                     if is_enough && job.read_only {
                         // What writes goes on to its end.
                         return Ok(if plan.is_bounded && !rows.is_full() {
