@@ -27,6 +27,7 @@ fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), stdout, stderr)
 }
 
+#[cfg(unix)]
 const PRINTS: &str = r#"
 name: prints
 tools:
