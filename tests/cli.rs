@@ -5,7 +5,6 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 #[cfg(unix)]
 use std::process::Stdio;
 use std::thread::sleep;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 #[cfg(unix)]
 use support::command;
-use support::{Server, repository, runner, texts};
+use support::{Server, repository, run, texts};
 
 const TOOLS: &str = r#"
 name: cli
@@ -39,13 +38,6 @@ fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("gantz.yaml"), config).unwrap();
     folder
-}
-
-/// Exit code, standard output and standard error.
-fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = runner(folder, arguments);
-    let (stdout, stderr) = texts(&output);
-    (output.status.code().unwrap(), stdout, stderr)
 }
 
 #[test]

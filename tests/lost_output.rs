@@ -12,19 +12,12 @@ use serde_json::{Value, json};
 use support::Server;
 #[cfg(unix)]
 use support::command;
-use support::{runner, texts};
+use support::{run, texts};
 
 fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("gantz.yaml"), config).unwrap();
     folder
-}
-
-/// Exit code, standard output and standard error.
-fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = runner(folder, arguments);
-    let (stdout, stderr) = texts(&output);
-    (output.status.code().unwrap(), stdout, stderr)
 }
 
 #[cfg(unix)]

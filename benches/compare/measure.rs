@@ -221,7 +221,7 @@ async fn peer(setting: &Setting, recipe: &Recipe) -> PeerRow {
     row
 }
 
-/// What is beyond the reach of any server on this SDK.
+/// What the SDK costs by itself.
 async fn least(setting: &Setting) -> Least {
     let recipe = minimal::recipe();
     let idle = idle(&recipe).await;

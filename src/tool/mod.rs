@@ -36,6 +36,7 @@ mod task;
 pub mod template;
 mod test_case;
 mod trace;
+mod whole_number;
 mod worker;
 
 pub use access::ToolAccess;
@@ -75,6 +76,7 @@ pub use task::{LONG_CALL, TaskMode, TaskRules};
 pub use template::ValueError;
 pub use test_case::{Expectation, ExpectedError, TestCase};
 pub use trace::TraceContext;
+pub(crate) use whole_number::whole_number;
 pub use worker::{ForkWorker, PersistentWorker, Worker};
 
 /// One tool of the catalog, ready to be called.

@@ -47,6 +47,13 @@ pub(crate) fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
+/// Runs the program in `folder` to its end: exit code, standard output and standard error.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = runner(folder, arguments);
+    let (stdout, stderr) = texts(&output);
+    (output.status.code().unwrap(), stdout, stderr)
+}
+
 /// A server of the program on a free port, ended when dropped.
 pub(crate) struct Server {
     child: Child,

@@ -63,7 +63,7 @@ pub(crate) async fn text(executor: &ScriptExecutor, draft: Draft) -> String {
     run(executor, draft).await.result.unwrap().text
 }
 
-fn given(mut draft: Draft, arguments: Value) -> Draft {
+pub(crate) fn given(mut draft: Draft, arguments: Value) -> Draft {
     draft.arguments = arguments;
     draft
 }

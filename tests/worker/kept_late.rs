@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kept::{kept, room, run, text};
+use crate::kept::{given, kept, room, run, text};
 
 /// The first call leaves a thread, which speaks of it during the second.
 #[tokio::test]
@@ -22,11 +22,7 @@ def main(arguments, context):
         now.set()
         said.wait(30)
     return os.getpid()";
-    let call = |first: bool| {
-        let mut draft = kept(folder.path(), script);
-        draft.arguments = json!({ "first": first });
-        draft
-    };
+    let call = |first: bool| given(kept(folder.path(), script), json!({ "first": first }));
     let pid = text(&executor, call(true)).await;
     let second = run(&executor, call(false)).await;
     assert_eq!(second.result.unwrap().text, pid);
@@ -48,11 +44,7 @@ async fn a_generator_is_closed_before_its_call_ends() {
     finally:
         context.warning('closed')"
         );
-        let call = |bad: bool| {
-            let mut draft = kept(folder.path(), &script);
-            draft.arguments = json!({ "bad": bad });
-            draft
-        };
+        let call = |bad: bool| given(kept(folder.path(), &script), json!({ "bad": bad }));
         let pid = text(&executor, call(false)).await;
         let failed = run(&executor, call(true)).await;
         assert_eq!(failed.warnings, ["closed"], "{kind}");
@@ -78,11 +70,7 @@ async def main(arguments, context):
         now.set()
         await said.wait()
     return os.getpid()";
-    let call = |first: bool| {
-        let mut draft = kept(folder.path(), script);
-        draft.arguments = json!({ "first": first });
-        draft
-    };
+    let call = |first: bool| given(kept(folder.path(), script), json!({ "first": first }));
     let pid = text(&executor, call(true)).await;
     for _ in 0..2 {
         assert_eq!(text(&executor, call(false)).await, pid);

@@ -247,7 +247,7 @@ impl Report {
         let own = |load: &Load| figure(load.p50_micros - self.floor_one.p50_micros);
         format!(
             "\n## What the SDK costs\n\nThe least server that can be written on the same SDK starts `/bin/echo` and knows no limit, no \
-             timeout, no guard and no log. Measured like the runner, it sets what no server on this SDK goes beyond:\n\n\
+             timeout, no guard and no log. Measured like the runner, it shows what the SDK and a spawn through tokio cost by themselves:\n\n\
              | | measured |\n|---|---|\n\
              | echo over HTTP, {MANY} callers, share of the floor | {} |\n\
              | CPU time of a call, as a multiple of the floor's | {} |\n\

@@ -3,7 +3,7 @@
 use serde_json::{Number, Value};
 
 use crate::config::yaml::{Kind, Node};
-use crate::tool::ParameterType;
+use crate::tool::{ParameterType, whole_number};
 
 /// The value as the type wants it: `"10"` is 10 where a number is wanted, and `10` is "10" where text
 /// is. `None` when it does not fit.
@@ -47,11 +47,6 @@ fn integer(number: Number) -> Option<Number> {
     if !number.is_f64() {
         return Some(number);
     }
-    let value = number.as_f64()?;
-    let whole = value.fract() == 0.0 && value.abs() <= EXACT;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "whole and in range, see above"
-    )]
-    whole.then_some(Number::from(value as i64))
+    let is_exact = number.as_f64().is_some_and(|value| value.abs() <= EXACT);
+    whole_number(&number).filter(|_| is_exact)
 }

@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 
 use super::ValueError;
 use super::placeholder::{Filter, Placeholder};
-use crate::tool::{Arguments, ParameterType};
+use crate::tool::{Arguments, ParameterType, whole_number};
 
 /// The largest value that can travel in an environment or an argument list, in bytes: Linux takes
 /// 128 KiB for one string, its name and its end included.
@@ -121,16 +121,9 @@ fn number_text(name: &str, kind: ParameterType, number: &Number) -> Result<Strin
     if kind != ParameterType::Integer {
         return Ok(number.to_string());
     }
-    // From -2^63 up to, but without, 2^64.
-    if float.fract() == 0.0
-        && (-9.223_372_036_854_776e18..1.844_674_407_370_955_2e19).contains(&float)
-    {
-        return Ok(format!("{float:.0}"));
-    }
-    Err(ValueError::new(
-        name,
-        "must be a whole number that fits in 64 bits",
-    ))
+    whole_number(number)
+        .map(|whole| whole.to_string())
+        .ok_or_else(|| ValueError::new(name, "must be a whole number that fits in 64 bits"))
 }
 
 /// A value as JSON: a string without its quotes when it stands inside a JSON string already.
